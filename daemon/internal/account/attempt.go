@@ -1,0 +1,173 @@
+package account
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"spse-totp/totp"
+)
+
+// Try is one attempt: what was typed, from where, and when by the host's clock.
+type Try struct {
+	Typed  totp.Typed
+	Source Source
+	Now    time.Time
+
+	// Withheld says that the module did not send what was typed.
+	Withheld bool
+}
+
+// Attempt judges one try, and returns the account as it is afterwards.
+//
+// The order is fixed: disabled, activated, shape, match. What is neither right
+// nor wrong (malformed, withheld, replayed) is recorded and changes nothing
+// else.
+func Attempt(a Account, try Try) (Account, Outcome) {
+	switch {
+	case a.Disabled:
+		return a.refuse(try, Disabled)
+	case !a.Active():
+		return a.refuse(try, NotActivated)
+	case try.Withheld:
+		return a.refuse(try, Withheld)
+	}
+	code, err := totp.ParseCode(try.Typed, a.Phone.Params.Digits)
+	if err != nil {
+		return a.refuse(try, Malformed)
+	}
+	seen, ok := a.Phone.locate(code, try.Now)
+	guarded := a.Guarded(try.Now)
+	switch {
+	case ok && seen.step <= a.Phone.Spent:
+		return a.refuse(try, Replayed)
+	case !ok, guarded && !seen.inWindow:
+		return a.fail(try)
+	case seen.inWindow && !guarded:
+		return a.accept(try, seen, Accepted)
+	case a.Phone.Noted.precedes(seen.step, try.Source):
+		a.Phone.Drift = a.Phone.driftAt(seen.step, try.Now)
+		return a.accept(try, seen, AcceptedPair)
+	default:
+		return a.note(try, seen)
+	}
+}
+
+// sighting is the step that a code belongs to.
+type sighting struct {
+	step     totp.Step
+	inWindow bool
+}
+
+// locate looks for a code in the window around the phone's drift and, failing
+// that, as far from the host's clock as a phone is looked for at all.
+func (p Phone) locate(code totp.Code, now time.Time) (sighting, bool) {
+	if step, ok := totp.Match(p.Secret, p.Params, code, now, p.Drift, window); ok {
+		return sighting{step: step, inWindow: true}, true
+	}
+	step, ok := totp.Match(p.Secret, p.Params, code, now, 0, farthest)
+	return sighting{step: step}, ok
+}
+
+// driftAt is the drift that a code of this step shows, never more than the
+// distance at which a phone is looked for.
+func (p Phone) driftAt(step totp.Step, now time.Time) int {
+	drift := int(step - p.Params.StepAt(now))
+	return max(-farthest, min(drift, farthest))
+}
+
+// precedes says whether the note is the code just before this step, or the one
+// before that (a person may miss one), from the same source.
+func (n Note) precedes(step totp.Step, source Source) bool {
+	if n.Step == 0 || n.Source != source {
+		return false
+	}
+	gap := step - n.Step
+	return gap == 1 || gap == 2
+}
+
+func (a Account) accept(try Try, seen sighting, reason Reason) (Account, Outcome) {
+	a.Phone.Spent = seen.step
+	a.Phone.Noted = Note{}
+	a.Failures.Run = 0
+	a.AcceptedAt = try.Now
+	outcome := Outcome{Accepted: true, Reason: reason}
+	if seen.inWindow {
+		outcome.Mark = earlier(try.Now, a.Phone.Params.TimeOf(seen.step))
+	}
+	return a, outcome
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func (a Account) note(try Try, seen sighting) (Account, Outcome) {
+	a.Phone.Spent = seen.step
+	a.Phone.Noted = Note{Step: seen.step, Source: try.Source}
+	return a.refuse(try, Noted)
+}
+
+// fail counts a wrong code. It ends a note from the same source only: a
+// guesser elsewhere must not be able to spoil the owner's pair.
+func (a Account) fail(try Try) (Account, Outcome) {
+	if a.Phone.Noted.Source == try.Source {
+		a.Phone.Noted = Note{}
+	}
+	a.Failures = a.Failures.add(try.Now)
+	return a.refuse(try, Wrong)
+}
+
+func (f Failures) add(now time.Time) Failures {
+	if !within(now, f.MonthStart, month) {
+		f.MonthStart, f.Month = now, 0
+	}
+	f.Run, f.Month = increment(f.Run), increment(f.Month)
+	return f
+}
+
+// refuse adds the attempt to the rows of refusals, in the row of the same
+// reason and source, else in a free one, else in place of the oldest. A name
+// without a record never makes one by failing.
+func (a Account) refuse(try Try, reason Reason) (Account, Outcome) {
+	if a.Version == 0 {
+		return a, Outcome{Reason: reason}
+	}
+	rows := slices.Clone(a.Refusals)
+	i := slices.IndexFunc(rows, func(r Refusal) bool {
+		return r.Reason == reason && r.Source == try.Source
+	})
+	switch {
+	case i >= 0:
+	case len(rows) < maxRefusals:
+		rows = append(rows, Refusal{Reason: reason, Source: try.Source})
+		i = len(rows) - 1
+	default:
+		i = oldest(rows)
+		rows[i] = Refusal{Reason: reason, Source: try.Source}
+	}
+	rows[i].Count, rows[i].Last = increment(rows[i].Count), try.Now
+	a.Refusals = rows
+	return a, Outcome{Reason: reason}
+}
+
+func oldest(rows []Refusal) int {
+	first := 0
+	for i := range rows {
+		if rows[i].Last.Before(rows[first].Last) {
+			first = i
+		}
+	}
+	return first
+}
+
+// increment stops at the top rather than starting again from nothing.
+func increment(n uint32) uint32 {
+	if n == math.MaxUint32 {
+		return n
+	}
+	return n + 1
+}
