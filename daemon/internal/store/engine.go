@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"spse-totp/daemon/internal/account"
+)
+
+var (
+	// ErrConflict: the row is no longer at the version that the change starts
+	// from; nothing was written.
+	ErrConflict = errors.New("record was changed meanwhile")
+	// ErrNewerSchema: the database belongs to a newer version of spse-totp.
+	ErrNewerSchema = errors.New("database of a newer version of spse-totp")
+	// ErrDamaged: the database failed its own check, or is none.
+	ErrDamaged = errors.New("database is damaged")
+	// ErrReadOnly: the database cannot be written.
+	ErrReadOnly = errors.New("database is read-only")
+	// ErrFull: no space is left for the database.
+	ErrFull = errors.New("disk is full")
+	// ErrInUse: another daemon has the database.
+	ErrInUse = errors.New("database is in use by another daemon")
+)
+
+// Row is one sealed record at rest. Version 0 is no row.
+type Row struct {
+	Version uint64
+	Sealed  []byte
+}
+
+// Change takes one row from one version to the next, whole or not at all.
+type Change struct {
+	ID account.ID
+	// From is the version the row has now, 0 for none.
+	From uint64
+	// To is the new row. Its zero value deletes.
+	To Row
+	// Mark, where not empty, replaces the host's clock mark in the same
+	// transaction.
+	Mark []byte
+}
+
+// Engine keeps rows. What it returns from Swap without an error survives kill
+// and power loss.
+type Engine interface {
+	// Read returns the row, or the zero Row where there is none.
+	Read(ctx context.Context, id account.ID) (Row, error)
+	// Swap commits the change, or fails with ErrConflict and writes nothing.
+	// After any other error the outcome is unknown: read again.
+	Swap(ctx context.Context, change Change) error
+	// Each calls visit with every row, in the order of realm and name, until
+	// visit fails.
+	Each(ctx context.Context, visit func(account.ID, Row) error) error
+	// Mark returns this host's sealed clock mark, empty where it is missing.
+	Mark(ctx context.Context) ([]byte, error)
+	Close() error
+}
+
+// Opener opens the engine, or makes its database with firstMark in it where
+// there is none yet.
+type Opener func(ctx context.Context, firstMark []byte) (Engine, error)

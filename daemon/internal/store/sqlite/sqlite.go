@@ -1,0 +1,179 @@
+// Package sqlite keeps the store's rows in one SQLite file of one daemon.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"modernc.org/sqlite"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/store"
+)
+
+// Primary result codes of SQLite (https://www.sqlite.org/rescode.html).
+const (
+	codeBusy     = 5
+	codeReadOnly = 8
+	codeIO       = 10
+	codeCorrupt  = 11
+	codeFull     = 13
+	codeCantOpen = 14
+	codeNotADB   = 26
+)
+
+// Engine is a store.Engine over one SQLite file.
+type Engine struct {
+	db      *sql.DB
+	read    *sql.Stmt
+	commits group
+}
+
+var _ store.Engine = (*Engine)(nil)
+
+// Open opens the database at path, checks it, and brings its schema up to
+// date; where there is none it makes one, with firstMark in it. It holds the
+// file's lock till Close or the end of the process: one daemon per file.
+func Open(ctx context.Context, path string, firstMark []byte) (*Engine, error) {
+	if _, err := sqlite.Fdatasync(true); err != nil { // a commit flushes the file's data, not its times
+		return nil, fmt.Errorf("setting up SQLite: %w", err)
+	}
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		return nil, explain(err)
+	}
+	// Statements share one connection: it alone holds the file's lock.
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	e := &Engine{db: db}
+	if err := e.prepare(ctx, firstMark); err != nil {
+		_ = db.Close() // opening failed already, which is what is told
+		return nil, explain(err)
+	}
+	return e, nil
+}
+
+// dsn sets what makes a commit last (WAL, FULL), what keeps a full disk from
+// wedging later commits (short checkpoints), and the exclusive lock.
+func dsn(path string) string {
+	options := url.Values{
+		"_txlock":       {"immediate"},
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"},
+		"_busy_timeout": {"1000"},
+		"_defensive":    {"1"},
+		"_pragma":       {"locking_mode(EXCLUSIVE)", "wal_autocheckpoint(100)"},
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: options.Encode()}).String()
+}
+
+func (e *Engine) prepare(ctx context.Context, firstMark []byte) error {
+	if err := e.db.PingContext(ctx); err != nil {
+		return err
+	}
+	if err := quickCheck(ctx, e.db); err != nil {
+		return err
+	}
+	if err := migrate(ctx, e.db, firstMark); err != nil {
+		return err
+	}
+	read, err := e.db.PrepareContext(ctx, `SELECT version, sealed FROM account WHERE realm = ? AND name = ?`)
+	if err != nil {
+		return err
+	}
+	e.read = read
+	return e.commits.prepare(ctx, e.db)
+}
+
+// quickCheck finds damaged pages that the first query would not touch.
+func quickCheck(ctx context.Context, db *sql.DB) error {
+	var finding string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&finding); err != nil {
+		return err
+	}
+	if finding != "ok" {
+		return fmt.Errorf("%w: %s", store.ErrDamaged, finding)
+	}
+	return nil
+}
+
+// Read implements store.Engine.
+func (e *Engine) Read(ctx context.Context, id account.ID) (store.Row, error) {
+	var row store.Row
+	err := e.read.QueryRowContext(ctx, id.Realm, []byte(id.Name)).Scan(&row.Version, &row.Sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.Row{}, nil
+	}
+	if err != nil {
+		return store.Row{}, explain(err)
+	}
+	if row.Version == 0 { // CHECK forbids it, so somebody else wrote it
+		return store.Row{}, store.ErrTampered
+	}
+	return row, nil
+}
+
+// Each implements store.Engine. It reads all rows before it visits the first,
+// so that a visitor may use the store.
+func (e *Engine) Each(ctx context.Context, visit func(account.ID, store.Row) error) error {
+	rows, err := e.db.QueryContext(ctx, `SELECT realm, name, version, sealed FROM account ORDER BY realm, name`)
+	if err != nil {
+		return explain(err)
+	}
+	defer rows.Close()
+	type entry struct {
+		id  account.ID
+		row store.Row
+	}
+	var all []entry
+	for rows.Next() {
+		var en entry
+		var name []byte
+		if err := rows.Scan(&en.id.Realm, &name, &en.row.Version, &en.row.Sealed); err != nil {
+			return explain(err)
+		}
+		en.id.Name = string(name)
+		all = append(all, en)
+	}
+	if err := rows.Err(); err != nil {
+		return explain(err)
+	}
+	for _, en := range all {
+		if err := visit(en.id, en.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Mark implements store.Engine.
+func (e *Engine) Mark(ctx context.Context) ([]byte, error) {
+	var sealed []byte
+	err := e.db.QueryRowContext(ctx, `SELECT sealed FROM clock_mark`).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return sealed, explain(err)
+}
+
+// Close implements store.Engine.
+func (e *Engine) Close() error { return e.db.Close() }
+
+// explain puts the store's own words before SQLite's, where it has any.
+func explain(err error) error {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return err
+	}
+	known := map[int]error{
+		codeBusy: store.ErrInUse, codeReadOnly: store.ErrReadOnly, codeFull: store.ErrFull,
+		codeCorrupt: store.ErrDamaged, codeNotADB: store.ErrDamaged,
+	}
+	if reason, ok := known[se.Code()&0xff]; ok {
+		return fmt.Errorf("%w: %w", reason, err)
+	}
+	return err
+}

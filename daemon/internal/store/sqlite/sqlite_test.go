@@ -1,0 +1,177 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/store"
+)
+
+var budi = account.Host("budi")
+
+func open(t *testing.T, path string) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), path, []byte("first mark"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+func swap(t *testing.T, e *Engine, c store.Change) {
+	t.Helper()
+	if err := e.Swap(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func row(version uint64) store.Row {
+	return store.Row{Version: version, Sealed: fmt.Appendf(nil, "sealed %d", version)}
+}
+
+func TestSwapTakesARowFromOneVersionToTheNext(t *testing.T) {
+	e := open(t, filepath.Join(t.TempDir(), "a.db"))
+	swap(t, e, store.Change{ID: budi, To: row(1)})
+	swap(t, e, store.Change{ID: budi, From: 1, To: row(2)})
+	got, err := e.Read(t.Context(), budi)
+	if err != nil || got.Version != 2 || string(got.Sealed) != "sealed 2" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for name, c := range map[string]store.Change{
+		"made twice":       {ID: budi, To: row(1)},
+		"from an old one":  {ID: budi, From: 1, To: row(2)},
+		"from a later one": {ID: budi, From: 3, To: row(4)},
+		"delete an old":    {ID: budi, From: 1},
+		"mark of a loser":  {ID: budi, From: 1, To: row(2), Mark: []byte("stolen")},
+	} {
+		if err := e.Swap(t.Context(), c); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if mark, err := e.Mark(t.Context()); err != nil || string(mark) != "first mark" {
+		t.Errorf("mark is %q, %v", mark, err)
+	}
+	swap(t, e, store.Change{ID: budi, From: 2})
+	if got, err := e.Read(t.Context(), budi); err != nil || got.Version != 0 {
+		t.Errorf("after the delete: %+v, %v", got, err)
+	}
+}
+
+func TestNamesAreBytes(t *testing.T) {
+	e := open(t, filepath.Join(t.TempDir(), "a.db"))
+	for i, name := range []string{"budi", "Budi", "budi ", "budi\x00", "bud\xff", "b\u00fcdi", "bu\u0308di", "budi\n"} {
+		swap(t, e, store.Change{ID: account.Host(name), To: row(uint64(i + 1))})
+	}
+	var names []string
+	if err := e.Each(t.Context(), func(id account.ID, r store.Row) error {
+		names = append(names, id.Name)
+		return nil
+	}); err != nil || len(names) != 8 {
+		t.Errorf("got %q, %v", names, err)
+	}
+}
+
+func TestManyCallersShareCommitsAndLoseNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	e := open(t, path)
+	const callers, each = 64, 20
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			id := account.Host(fmt.Sprint("budi", c))
+			for v := range uint64(each) {
+				if err := e.Swap(context.Background(), store.Change{ID: id, From: v, To: row(v + 1)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, path)
+	count := 0
+	if err := again.Each(t.Context(), func(_ account.ID, r store.Row) error {
+		if count++; r.Version != each {
+			t.Errorf("a row is at version %d", r.Version)
+		}
+		return nil
+	}); err != nil || count != callers {
+		t.Errorf("%d rows, %v", count, err)
+	}
+}
+
+func TestOneDaemonPerFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	open(t, path)
+	if _, err := Open(t.Context(), path, nil); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("a second daemon got %v", err)
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, path string)
+		want  error
+	}{
+		"no database": {func(t *testing.T, path string) {
+			write(t, path, []byte("hello, this is no database at all, not even near one"))
+		}, store.ErrDamaged},
+		"newer": {func(t *testing.T, path string) {
+			edit(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, 1)`)
+		}, store.ErrNewerSchema},
+		"damaged page": {func(t *testing.T, path string) {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := 4096 + 8; i < 4096+2000; i++ {
+				b[i] = 0xa5
+			}
+			write(t, path, b)
+		}, store.ErrDamaged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.db")
+			if name != "no database" {
+				e := open(t, path)
+				swap(t, e, store.Change{ID: budi, To: row(1)})
+				if err := e.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.spoil(t, path)
+			if _, err := Open(t.Context(), path, nil); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// edit is what somebody with the sqlite3 program could do.
+func edit(t *testing.T, path, statement string) {
+	t.Helper()
+	e, err := Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if _, err := e.db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}

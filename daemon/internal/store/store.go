@@ -1,0 +1,372 @@
+// Package store keeps accounts: sealed, one record each, changed by one atomic
+// update at a time.
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/seal"
+)
+
+var (
+	// ErrTampered: a record or the clock mark does not open, or is not the one
+	// that belongs in its row. Nobody gets in by it.
+	ErrTampered = errors.New("record was changed from outside")
+	// ErrNoMark: the database has no clock mark, which is made with it.
+	ErrNoMark = errors.New("clock mark is missing: it was taken out of the database")
+)
+
+const (
+	purposeRecord = "record"
+	purposeMark   = "clock-mark"
+
+	// markEvery is how far the clock mark may lag, to save writes.
+	markEvery = time.Minute
+	// reopenEvery is the pause between tries to open a store that failed.
+	reopenEvery = time.Second
+)
+
+// Decide is what an update does to an account: a pure function, called anew
+// where another host was faster.
+type Decide = func(account.Account) (account.Account, account.Outcome)
+
+// Store is accounts over one engine. It opens the engine when it is first
+// needed and again after a failure, so that it heals once the cause is gone.
+type Store struct {
+	open  Opener
+	seal  *seal.Sealer
+	watch Watch
+
+	accounts keyedLock
+
+	mu      sync.Mutex // protects what follows
+	engine  Engine
+	failure error
+	retryAt time.Time
+	mark    time.Time
+}
+
+// Watch hears of what an administrator must look at.
+type Watch interface {
+	// Failed: the engine failed, for a new cause.
+	Failed(err error)
+	// Healed: it works again.
+	Healed()
+	// Tampered: a record is not what this store wrote.
+	Tampered(id account.ID, err error)
+}
+
+// New makes a store.
+func New(open Opener, sealer *seal.Sealer, watch Watch) *Store {
+	return &Store{open: open, seal: sealer, watch: watch}
+}
+
+// Update reads the account, decides, and commits what was decided, in this
+// order and alone for this account. What changes nothing writes nothing. After
+// an error nothing may be let in: the outcome is unknown.
+func (s *Store) Update(ctx context.Context, id account.ID, decide Decide) (account.Account, account.Outcome, error) {
+	defer s.accounts.lock(id)()
+	for {
+		a, outcome, err := s.updateOnce(ctx, id, decide)
+		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
+			continue // another host was faster: decide anew on what it left
+		}
+		if err != nil {
+			return account.Account{}, account.Outcome{}, err
+		}
+		return a, outcome, nil
+	}
+}
+
+func (s *Store) updateOnce(ctx context.Context, id account.ID, decide Decide) (account.Account, account.Outcome, error) {
+	engine, err := s.engineNow(ctx)
+	if err != nil {
+		return account.Account{}, account.Outcome{}, err
+	}
+	before, err := s.read(ctx, engine, id)
+	if err != nil {
+		return account.Account{}, account.Outcome{}, err
+	}
+	after, outcome := decide(before)
+	change, err := s.change(id, before, &after, outcome)
+	if err != nil || change == nil {
+		return after, outcome, err
+	}
+	if err := engine.Swap(ctx, *change); err != nil {
+		return account.Account{}, account.Outcome{}, s.failed(engine, fmt.Errorf("writing a record: %w", err))
+	}
+	s.advance(outcome.Mark, change)
+	return after, outcome, nil
+}
+
+// change is what has to be written to get from before to after, or nil. It
+// gives after its version.
+func (s *Store) change(id account.ID, before account.Account, after *account.Account, outcome account.Outcome) (*Change, error) {
+	same, err := equal(before, *after)
+	if err != nil || same {
+		return nil, err
+	}
+	after.Version = before.Version + 1
+	record, err := after.MarshalRecord()
+	if err != nil {
+		return nil, fmt.Errorf("encoding a record: %w", err)
+	}
+	sealed, err := s.seal.Seal(recordLabel(id), record)
+	clear(record)
+	if err != nil {
+		return nil, fmt.Errorf("sealing a record: %w", err)
+	}
+	change := &Change{ID: id, From: before.Version, To: Row{Version: after.Version, Sealed: sealed}}
+	if change.Mark, err = s.newMark(outcome.Mark); err != nil {
+		return nil, err
+	}
+	return change, nil
+}
+
+func equal(a, b account.Account) (bool, error) {
+	left, err := a.MarshalRecord()
+	if err != nil {
+		return false, fmt.Errorf("encoding a record: %w", err)
+	}
+	right, err := b.MarshalRecord()
+	if err != nil {
+		return false, fmt.Errorf("encoding a record: %w", err)
+	}
+	defer clear(left)
+	defer clear(right)
+	return bytes.Equal(left, right), nil
+}
+
+// View reads an account without changing it. A name without a record is the
+// zero account.
+func (s *Store) View(ctx context.Context, id account.ID) (account.Account, error) {
+	engine, err := s.engineNow(ctx)
+	if err != nil {
+		return account.Account{}, err
+	}
+	return s.read(ctx, engine, id)
+}
+
+// Each calls visit with every account in the order of realm and name. An
+// account whose record does not open is passed with its error.
+func (s *Store) Each(ctx context.Context, visit func(account.ID, account.Account, error) error) error {
+	engine, err := s.engineNow(ctx)
+	if err != nil {
+		return err
+	}
+	err = engine.Each(ctx, func(id account.ID, row Row) error {
+		a, err := s.openRecord(id, row)
+		return visit(id, a, err)
+	})
+	if err != nil {
+		return s.failed(engine, fmt.Errorf("listing records: %w", err))
+	}
+	return nil
+}
+
+// Remove deletes the record and returns it as it was; a name without a record
+// is the zero account.
+func (s *Store) Remove(ctx context.Context, id account.ID) (account.Account, error) {
+	defer s.accounts.lock(id)()
+	engine, err := s.engineNow(ctx)
+	if err != nil {
+		return account.Account{}, err
+	}
+	// A record that does not open can be removed too: that is how its owner
+	// comes back.
+	row, err := engine.Read(ctx, id)
+	if err != nil {
+		return account.Account{}, s.failed(engine, fmt.Errorf("reading a record: %w", err))
+	}
+	if row.Version == 0 {
+		return account.Account{}, nil
+	}
+	if err := engine.Swap(ctx, Change{ID: id, From: row.Version}); err != nil {
+		return account.Account{}, s.failed(engine, fmt.Errorf("removing a record: %w", err))
+	}
+	a, err := s.tryRecord(id, row)
+	if err != nil {
+		return account.Account{Version: row.Version}, nil
+	}
+	return a, nil
+}
+
+// Warm opens the engine if it is not open, so that a fault is told before the
+// first login meets it.
+func (s *Store) Warm(ctx context.Context) {
+	_, _ = s.engineNow(ctx) // the watch hears of it
+}
+
+// Close closes the engine; the store opens it again when it is next used.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine == nil {
+		return nil
+	}
+	engine := s.engine
+	s.engine = nil
+	return engine.Close()
+}
+
+func (s *Store) read(ctx context.Context, engine Engine, id account.ID) (account.Account, error) {
+	row, err := engine.Read(ctx, id)
+	if err != nil {
+		return account.Account{}, s.failed(engine, fmt.Errorf("reading a record: %w", err))
+	}
+	return s.openRecord(id, row)
+}
+
+// openRecord opens a row, and raises the alarm where it is not what this store
+// wrote.
+func (s *Store) openRecord(id account.ID, row Row) (account.Account, error) {
+	a, err := s.tryRecord(id, row)
+	if err != nil {
+		s.watch.Tampered(id, err)
+	}
+	return a, err
+}
+
+func (s *Store) tryRecord(id account.ID, row Row) (account.Account, error) {
+	if row.Version == 0 {
+		return account.Account{}, nil
+	}
+	record, err := s.seal.Open(recordLabel(id), row.Sealed)
+	if err != nil {
+		return account.Account{}, fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	defer clear(record)
+	a, err := account.UnmarshalRecord(record)
+	if err != nil {
+		return account.Account{}, fmt.Errorf("reading a record: %w", err)
+	}
+	if a.Version != row.Version {
+		return account.Account{}, fmt.Errorf("%w: record of version %d in a row of version %d", ErrTampered, a.Version, row.Version)
+	}
+	return a, nil
+}
+
+func recordLabel(id account.ID) seal.Label {
+	return seal.Label{Purpose: purposeRecord, Realm: id.Realm, Name: id.Name}
+}
+
+// engineNow returns the open engine, or opens it; between tries it fails at
+// once, so that nobody waits for a store that is known to be broken.
+func (s *Store) engineNow(ctx context.Context) (Engine, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine != nil {
+		return s.engine, nil
+	}
+	if s.failure != nil && time.Now().Before(s.retryAt) {
+		return nil, s.failure
+	}
+	engine, mark, err := s.openEngine(ctx)
+	if err != nil {
+		s.fail(fmt.Errorf("opening the store: %w", err))
+		return nil, s.failure
+	}
+	s.engine, s.mark = engine, mark
+	if s.failure != nil {
+		s.failure = nil
+		s.watch.Healed()
+	}
+	return engine, nil
+}
+
+func (s *Store) openEngine(ctx context.Context) (Engine, time.Time, error) {
+	firstMark, err := s.sealMark(time.Time{})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	engine, err := s.open(ctx, firstMark)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	mark, err := s.readMark(ctx, engine)
+	if err != nil {
+		_ = engine.Close() // the reading failed already, which is what is told
+		return nil, time.Time{}, err
+	}
+	return engine, mark, nil
+}
+
+// failed closes an engine that failed, so that the next use opens it anew. A
+// conflict or a caller who left is no failure of the engine.
+func (s *Store) failed(engine Engine, err error) error {
+	if errors.Is(err, ErrConflict) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine == engine {
+		s.engine = nil
+		_ = engine.Close() // it failed already, which is what is told
+		s.fail(err)
+	}
+	return err
+}
+
+func (s *Store) fail(err error) {
+	if s.failure == nil || s.failure.Error() != err.Error() {
+		s.watch.Failed(err)
+	}
+	s.failure, s.retryAt = err, time.Now().Add(reopenEvery)
+}
+
+// --- the clock mark
+
+func (s *Store) readMark(ctx context.Context, engine Engine) (time.Time, error) {
+	sealed, err := engine.Mark(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the clock mark: %w", err)
+	}
+	if len(sealed) == 0 {
+		return time.Time{}, ErrNoMark
+	}
+	b, err := s.seal.Open(markLabel, sealed)
+	if err != nil || len(b) != 8 {
+		return time.Time{}, fmt.Errorf("clock mark: %w: %w", ErrTampered, seal.ErrOpen)
+	}
+	return time.Unix(int64(binary.BigEndian.Uint64(b)), 0).UTC(), nil
+}
+
+var markLabel = seal.Label{Purpose: purposeMark}
+
+func (s *Store) sealMark(mark time.Time) ([]byte, error) {
+	seconds := int64(0)
+	if !mark.IsZero() {
+		seconds = mark.Unix()
+	}
+	sealed, err := s.seal.Seal(markLabel, binary.BigEndian.AppendUint64(nil, uint64(seconds)))
+	if err != nil {
+		return nil, fmt.Errorf("sealing the clock mark: %w", err)
+	}
+	return sealed, nil
+}
+
+// newMark seals a mark that is worth writing, or returns nothing.
+func (s *Store) newMark(mark time.Time) ([]byte, error) {
+	s.mu.Lock()
+	due := !mark.IsZero() && mark.Sub(s.mark) >= markEvery
+	s.mu.Unlock()
+	if !due {
+		return nil, nil
+	}
+	return s.sealMark(mark)
+}
+
+func (s *Store) advance(mark time.Time, change *Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(change.Mark) > 0 && mark.After(s.mark) {
+		s.mark = mark
+	}
+}
