@@ -1,0 +1,204 @@
+// Package config reads spse-totp.toml: strictly, once, into one struct.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"spse-totp/daemon/internal/text"
+)
+
+// DefaultPath is where the configuration is looked for.
+const DefaultPath = "/etc/spse-totp/spse-totp.toml"
+
+// maxFile bounds the file, in bytes.
+const maxFile = 1 << 20
+
+// Config is all of spse-totp.toml.
+type Config struct {
+	// Language of all that a person at a prompt reads.
+	Language text.Language
+	// Issuer names this office's entry in the phone.
+	Issuer string
+	// Contact of the helpdesk, shown at a refusal; may be empty.
+	Contact string
+
+	// SocketDirectory, StateDirectory and Keyset are for a daemon run by hand;
+	// under systemd the sockets, the state and the keyset come from there.
+	SocketDirectory string
+	StateDirectory  string
+	Keyset          string
+}
+
+// Default is what an empty file says.
+func Default() Config {
+	return Config{
+		Language:        text.Indonesian,
+		Issuer:          "LPSE",
+		SocketDirectory: "/run/spse-totp",
+		StateDirectory:  "/var/lib/spse-totp",
+		Keyset:          "/etc/spse-totp/keyset.json",
+	}
+}
+
+// keys is the file as it is written; nil where a key is not there.
+type keys struct {
+	Language        *string `toml:"language"`
+	Issuer          *string `toml:"issuer"`
+	Contact         *string `toml:"contact"`
+	SocketDirectory *string `toml:"socket_directory"`
+	StateDirectory  *string `toml:"state_directory"`
+	Keyset          *string `toml:"keyset"`
+}
+
+// Error is a fault in the file, with its place.
+type Error struct {
+	Path string
+	Line int // 0 where the whole file is meant
+	Text string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.Path, e.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Text)
+}
+
+// Load reads and checks the file.
+func Load(path string) (Config, error) {
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
+		return Config{}, &Error{Path: path, Text: "not a configuration file"}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		var pathError *fs.PathError
+		if errors.As(err, &pathError) {
+			err = pathError.Err
+		}
+		return Config{}, &Error{Path: path, Text: err.Error()}
+	}
+	return Parse(path, b)
+}
+
+// Parse checks the content of a file; path is for its errors.
+func Parse(path string, content []byte) (Config, error) {
+	var said keys
+	decoder := toml.NewDecoder(bytes.NewReader(content)).DisallowUnknownFields()
+	if err := decoder.Decode(&said); err != nil {
+		return Config{}, located(path, err)
+	}
+	config := Default()
+	for _, k := range []struct {
+		key   string
+		value *string
+		check func(string) error
+		into  *string
+	}{
+		{"language", said.Language, checkLanguage, (*string)(&config.Language)},
+		{"issuer", said.Issuer, checkIssuer, &config.Issuer},
+		{"contact", said.Contact, checkContact, &config.Contact},
+		{"socket_directory", said.SocketDirectory, checkPath, &config.SocketDirectory},
+		{"state_directory", said.StateDirectory, checkPath, &config.StateDirectory},
+		{"keyset", said.Keyset, checkPath, &config.Keyset},
+	} {
+		if k.value == nil {
+			continue
+		}
+		if err := k.check(*k.value); err != nil {
+			return Config{}, &Error{Path: path, Line: lineOf(content, k.key), Text: k.key + " " + err.Error()}
+		}
+		*k.into = *k.value
+	}
+	return config, nil
+}
+
+// lineOf is the line on which a key of the top level stands, 0 if nowhere.
+func lineOf(content []byte, key string) int {
+	var p unstable.Parser
+	p.Reset(content)
+	for p.NextExpression() {
+		e := p.Expression()
+		if e.Kind != unstable.KeyValue {
+			continue
+		}
+		name := e.Key()
+		if name.Next() && strings.EqualFold(string(name.Node().Data), key) {
+			return p.Shape(name.Node().Raw).Start.Line
+		}
+	}
+	return 0
+}
+
+// located puts the decoder's errors into our own words: its own leak names of
+// the program, and an unknown key has no line.
+func located(path string, err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		first := unknown.Errors[0]
+		line, _ := first.Position()
+		return &Error{Path: path, Line: line, Text: fmt.Sprintf("unknown key %q", strings.Join(first.Key(), "."))}
+	}
+	var decode *toml.DecodeError
+	if !errors.As(err, &decode) {
+		return &Error{Path: path, Text: "not TOML"}
+	}
+	line, _ := decode.Position()
+	if key := strings.Join(decode.Key(), "."); key != "" {
+		return &Error{Path: path, Line: line, Text: fmt.Sprintf("%s wants one text in quotes", key)}
+	}
+	return &Error{Path: path, Line: line, Text: strings.TrimPrefix(decode.Error(), "toml: ")}
+}
+
+func checkLanguage(s string) error {
+	if !text.Spoken(text.Language(s)) {
+		return errors.New(`is "id" or "en"`)
+	}
+	return nil
+}
+
+// maxIssuer keeps the QR of a usual account within 80x24: bytes, percent-encoded.
+const maxIssuer = 24
+
+func checkIssuer(s string) error {
+	switch {
+	case s == "" || s != strings.TrimSpace(s) || !printable(s):
+		return errors.New(`is a name in plain letters, such as "LPSE Kudus"`)
+	case strings.Contains(s, ":"):
+		return errors.New("cannot hold a colon: apps read it as the end of the name")
+	case len(url.PathEscape(s)) > maxIssuer:
+		return fmt.Errorf("is too long for a QR that fits the screen: at most %d letters, a space counting as three", maxIssuer)
+	}
+	return nil
+}
+
+const maxContact = 100
+
+func checkContact(s string) error {
+	if len(s) > maxContact || !printable(s) {
+		return fmt.Errorf("is one line of at most %d plain letters", maxContact)
+	}
+	return nil
+}
+
+func checkPath(s string) error {
+	if !filepath.IsAbs(s) || filepath.Clean(s) != s || strings.ContainsRune(s, 0) {
+		return errors.New("is a full path, from / on")
+	}
+	return nil
+}
+
+// printable says whether all is ASCII that every terminal prints.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestParseNamesTheLineAndWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct{ content, want string }{
+		"unknown key":      {"language = \"id\"\nisuer = \"LPSE\"\n", `f.toml:2: unknown key "isuer"`},
+		"unknown table":    {"[policy]\nx = 1\n", `f.toml:1: unknown key "policy`},
+		"unknown language": {"\n\nlanguage = \"fr\"\n", `f.toml:3: language is "id" or "en"`},
+		"wrong type":       {"issuer = 7\n", `f.toml:1: issuer wants one text in quotes`},
+		"colon":            {"issuer = \"LPSE:Kudus\"\n", "f.toml:1: issuer cannot hold a colon"},
+		"newline":          {"contact = \"a\\nb\"\n", "f.toml:1: contact is one line"},
+		"not ASCII":        {"issuer = \"LPSE é\"\n", "f.toml:1: issuer is a name in plain letters"},
+		"long issuer":      {"issuer = \"LPSE Kabupaten Kudus Raya\"\n", "f.toml:1: issuer is too long"},
+		"relative path":    {"keyset = \"k.json\"\n", "f.toml:1: keyset is a full path"},
+		"twice":            {"contact = \"a\"\ncontact = \"b\"\n", "f.toml:2:"},
+		"not TOML":         {"contact\n", "f.toml:1:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("f.toml", []byte(c.content))
+			var located *Error
+			if !errors.As(err, &located) || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("got %v, want %s...", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "config.") {
+				t.Errorf("the error names the program's own types: %v", err)
+			}
+		})
+	}
+}
+
+func TestParseKeepsDefaultsForWhatIsNotSaid(t *testing.T) {
+	got, err := Parse("f.toml", []byte("issuer = \"LPSE Kudus\"\n"))
+	want := Default()
+	want.Issuer = "LPSE Kudus"
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestLoadRefusesWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large.toml")
+	if err := os.WriteFile(large, make([]byte, maxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{
+		"missing": filepath.Join(dir, "none.toml"), "folder": dir, "device": "/dev/zero", "large": large,
+	} {
+		var located *Error
+		if _, err := Load(path); !errors.As(err, &located) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("language = \"en\"\nissuer = \"LPSE Kudus\"\ncontact = \"0291\"\n"))
+	f.Add([]byte("keyset = '/a/../b'\n"))
+	f.Add([]byte("[[rule]]\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		config, err := Parse("f.toml", content)
+		if err != nil {
+			if config != (Config{}) {
+				t.Fatal("a configuration came with an error")
+			}
+			return
+		}
+		if config.Issuer == "" || config.Language == "" || !filepath.IsAbs(config.Keyset) {
+			t.Fatalf("accepted %+v", config)
+		}
+	})
+}

@@ -1,0 +1,228 @@
+// Package text holds every word that a person at a prompt reads, in Bahasa
+// Indonesia and in English, side by side.
+//
+// The words are SPSE's own: User ID, Password, Security Code, Helpdesk LPSE.
+// A text in braces is filled in. All texts are ASCII: some clients print
+// nothing else.
+package text
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Language is a language code of ISO 639-1.
+type Language string
+
+// The languages there are. Indonesian is the default.
+const (
+	Indonesian Language = "id"
+	English    Language = "en"
+)
+
+// Spoken says whether there are texts in the language.
+func Spoken(language Language) bool {
+	_, ok := sets[language]
+	return ok
+}
+
+// set is all texts in one language. A test demands that none is empty.
+type set struct {
+	codePrompt  string // {digits}, {entry}
+	refused     string // {contact}
+	unavailable string // {contact}
+	codeNotSeen string // to who logs in past the prompt
+	contact     string // {contact}, the tail of the texts above
+
+	scanQR       string
+	secretByHand string
+	confirm      string // {digits}
+	notConfirmed string
+	stillNot     string
+	activated    string
+	currentCode  string // {digits}, {entry}
+	turnedText   string
+	pictureFile  string // {file}
+	abandoned    string
+
+	phoneSlow   string // {minutes}
+	phoneFast   string // {minutes}
+	guessing    string // {source}
+	twoCodes    string
+	disabled    string
+	activate    string
+	passwordAtP string
+	lookAtPhone string
+	waitForNext string
+}
+
+var sets = map[Language]set{
+	Indonesian: {
+		codePrompt: `Security Code ({digits} angka, entri "{entry}" di HP): `,
+		refused: "Security Code tidak diterima. 1) Tunggu angka berganti, lalu coba lagi; setiap kode hanya berlaku sekali. " +
+			"2) Masih gagal? Di HP, nyalakan tanggal & waktu otomatis. 3) HP hilang? Hubungi Helpdesk LPSE{contact}.",
+		unavailable: "Security Code sedang tidak dapat diperiksa. Coba lagi sebentar lagi. Masih gagal? Hubungi Helpdesk LPSE{contact}.",
+		codeNotSeen: "Masuk ditolak: login ini wajib memakai Security Code, tetapi server tidak menanyakannya. " +
+			"Administrator: AuthenticationMethods publickey,keyboard-interactive di sshd_config.",
+		contact: ": {contact}",
+
+		scanQR:       "Di aplikasi tekan +, pindai gambar ini.",
+		secretByHand: "Atau ketik: {secret}",
+		confirm:      "Ketik {digits} angka dari HP (? = gambar lain): ",
+		notConfirmed: "Belum cocok. Tunggu angka berganti, lalu ketik angka yang baru.",
+		stillNot:     "Aktivasi dibatalkan; tidak ada yang berubah. Nyalakan tanggal & waktu otomatis di HP, hapus entri itu, lalu ulangi.",
+		activated:    "Aktif. Mulai sekarang login meminta Security Code dari entri \"{entry}\" di HP.",
+		currentCode:  `Akun ini sudah aktif. Security Code dari HP yang lama ({digits} angka, entri "{entry}"): `,
+		turnedText:   "Tanpa gambar. Di aplikasi pilih \"masukkan kunci\" dan ketik kunci di bawah.",
+		pictureFile:  "Gambar ada di {file} dan berisi rahasia: di aplikasi tekan +, pindai, lalu hapus berkas itu.",
+		abandoned:    "Aktivasi dihentikan; tidak ada yang berubah. Kalau sudah dipindai, hapus entri itu di HP.",
+
+		phoneSlow:   "HP terlambat {minutes} menit: nyalakan tanggal & waktu otomatis di HP",
+		phoneFast:   "HP terlalu cepat {minutes} menit: nyalakan tanggal & waktu otomatis di HP",
+		guessing:    "ada yang menebak kode dari {source}: ganti password",
+		twoCodes:    "dua kode berturut-turut dari HP membuka akun: ketik satu kode, tunggu angka berganti, ketik yang berikut",
+		disabled:    "akun dinonaktifkan administrator: spse-totp enable {user}",
+		activate:    "belum aktif: spse-totp activate {user}",
+		passwordAtP: "yang diketik di prompt Security Code bukan kode (mungkin password): ketik {digits} angka dari HP",
+		lookAtPhone: "kode salah: periksa apakah entri \"{entry}\" yang dibuka di HP, dan bukan entri SPSE",
+		waitForNext: "kode yang sudah dipakai diketik lagi: tunggu angka berganti",
+	},
+	English: {
+		codePrompt: `Security Code ({digits} digits, entry "{entry}" on your phone): `,
+		refused: "Security Code not accepted. 1) Wait for the digits to change, then try again; each code works once. " +
+			"2) Still no? Switch automatic date & time on in the phone. 3) Phone lost? Ask the LPSE helpdesk{contact}.",
+		unavailable: "The Security Code cannot be checked at the moment. Try again shortly. Still no? Ask the LPSE helpdesk{contact}.",
+		codeNotSeen: "Refused: this login needs a Security Code, but the server did not ask for it. " +
+			"Administrator: AuthenticationMethods publickey,keyboard-interactive in sshd_config.",
+		contact: ": {contact}",
+
+		scanQR:       "In the app press +, scan this picture.",
+		secretByHand: "Or type: {secret}",
+		confirm:      "Type the {digits} digits on the phone (? = other picture): ",
+		notConfirmed: "Not yet. Wait for the digits to change, then type the new ones.",
+		stillNot:     "Activation given up; nothing has changed. Switch automatic date & time on in the phone, delete that entry, then start again.",
+		activated:    "Active. From now on logins ask for a Security Code of the entry \"{entry}\" on the phone.",
+		currentCode:  `This account is active already. Security Code of the old phone ({digits} digits, entry "{entry}"): `,
+		turnedText:   "No picture. In the app choose \"enter a key\" and type the key below.",
+		pictureFile:  "The picture is in {file} and holds the secret: in the app press +, scan it, then delete the file.",
+		abandoned:    "Activation ended; nothing has changed. If you scanned already, delete that entry in the phone.",
+
+		phoneSlow:   "phone is {minutes} min slow: switch automatic time on",
+		phoneFast:   "phone is {minutes} min fast: switch automatic time on",
+		guessing:    "someone is guessing from {source}: change the password",
+		twoCodes:    "two codes in a row let in: type one code, wait for the digits to change, type the next",
+		disabled:    "disabled by an administrator: spse-totp enable {user}",
+		activate:    "not activated: spse-totp activate {user}",
+		passwordAtP: "what was typed at the Security Code prompt is no code (a password?): type the {digits} digits on the phone",
+		lookAtPhone: "wrong codes: check that the entry \"{entry}\" is the one open on the phone, and not SPSE's",
+		waitForNext: "a used code was typed again: wait for the digits to change",
+	},
+}
+
+// Texts speaks one language for one office.
+type Texts struct {
+	set     set
+	issuer  string
+	contact string
+}
+
+// New speaks the language, names the entry in the phone by the issuer and the
+// helpdesk by the contact, which may be empty.
+func New(language Language, issuer, contact string) Texts {
+	return Texts{set: sets[language], issuer: issuer, contact: contact}
+}
+
+func (t Texts) fill(text string, pairs ...string) string {
+	contact := ""
+	if t.contact != "" {
+		contact = strings.ReplaceAll(t.set.contact, "{contact}", t.contact)
+	}
+	pairs = append(pairs, "{entry}", t.issuer, "{contact}", contact)
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// CodePrompt asks for a code of so many digits.
+func (t Texts) CodePrompt(digits int) string {
+	return t.fill(t.set.codePrompt, "{digits}", strconv.Itoa(digits))
+}
+
+// Refused is the one text for every refusal.
+func (t Texts) Refused() string { return t.fill(t.set.refused) }
+
+// Unavailable is for when nothing could be decided.
+func (t Texts) Unavailable() string { return t.fill(t.set.unavailable) }
+
+// CodeNotSeen is for a login that came to its end without being asked.
+func (t Texts) CodeNotSeen() string { return t.fill(t.set.codeNotSeen) }
+
+// ScanQR stands above the picture.
+func (t Texts) ScanQR() string { return t.fill(t.set.scanQR) }
+
+// SecretByHand shows the secret to who cannot scan. The result is a secret.
+func (t Texts) SecretByHand(grouped string) string {
+	return t.fill(t.set.secretByHand, "{secret}", grouped)
+}
+
+// ConfirmPrompt asks for the new phone's code.
+func (t Texts) ConfirmPrompt(digits int) string {
+	return t.fill(t.set.confirm, "{digits}", strconv.Itoa(digits))
+}
+
+// NotConfirmed follows a confirmation that was not right.
+func (t Texts) NotConfirmed() string { return t.fill(t.set.notConfirmed) }
+
+// StillNot ends an activation that did not come about.
+func (t Texts) StillNot() string { return t.fill(t.set.stillNot) }
+
+// Activated ends an activation.
+func (t Texts) Activated() string { return t.fill(t.set.activated) }
+
+// CurrentCodePrompt asks for a code of the phone that is to be replaced.
+func (t Texts) CurrentCodePrompt(digits int) string {
+	return t.fill(t.set.currentCode, "{digits}", strconv.Itoa(digits))
+}
+
+// NoPicture stands where the picture stood.
+func (t Texts) NoPicture() string { return t.fill(t.set.turnedText) }
+
+// PictureFile tells where the picture is, and that the file must go.
+func (t Texts) PictureFile(file string) string {
+	return t.fill(t.set.pictureFile, "{file}", file)
+}
+
+// Abandoned ends an activation that the person broke off.
+func (t Texts) Abandoned() string { return t.fill(t.set.abandoned) }
+
+// PhoneOff tells how far the phone's clock is from the host's, fast being
+// ahead.
+func (t Texts) PhoneOff(ahead time.Duration) string {
+	text := t.set.phoneFast
+	if ahead < 0 {
+		text, ahead = t.set.phoneSlow, -ahead
+	}
+	return t.fill(text, "{minutes}", strconv.FormatFloat(ahead.Minutes(), 'f', -1, 64))
+}
+
+// Guessing tells where someone tries codes from.
+func (t Texts) Guessing(source string) string { return t.fill(t.set.guessing, "{source}", source) }
+
+// TwoCodes tells how the owner of a guarded account gets in.
+func (t Texts) TwoCodes() string { return t.fill(t.set.twoCodes) }
+
+// Disabled tells who can enable the account.
+func (t Texts) Disabled(user string) string { return t.fill(t.set.disabled, "{user}", user) }
+
+// Activate tells how to activate the account.
+func (t Texts) Activate(user string) string { return t.fill(t.set.activate, "{user}", user) }
+
+// NoCodeTyped tells that something else than a code was typed.
+func (t Texts) NoCodeTyped(digits int) string {
+	return t.fill(t.set.passwordAtP, "{digits}", strconv.Itoa(digits))
+}
+
+// LookAtPhone tells what most often is behind wrong codes.
+func (t Texts) LookAtPhone() string { return t.fill(t.set.lookAtPhone) }
+
+// WaitForNext tells what to do about used codes.
+func (t Texts) WaitForNext() string { return t.fill(t.set.waitForNext) }
