@@ -37,8 +37,8 @@ func TestVectorsOfRFC4226(t *testing.T) {
 	}
 }
 
-// RFC 6238 Appendix B. The seeds are as long as the hash (its reference code has
-// them; its text says 20 bytes for all, which is erratum 2866).
+// RFC 6238 Appendix B. The seeds are as long as the hash, as in the reference
+// code there; the appendix's text names the 20-byte one alone.
 func TestVectorsOfRFC6238(t *testing.T) {
 	digits := strings.Repeat("1234567890", 7)
 	algorithms := map[Algorithm]struct {

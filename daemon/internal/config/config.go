@@ -20,6 +20,9 @@ import (
 // DefaultPath is where the configuration is looked for.
 const DefaultPath = "/etc/spse-totp/spse-totp.toml"
 
+// DatabaseFile is the database's name in the state directory.
+const DatabaseFile = "accounts.db"
+
 // maxFile bounds the file, in bytes.
 const maxFile = 1 << 20
 

@@ -1,0 +1,112 @@
+// Package host is what the machine says of itself.
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// getent asks NSS, so that users of LDAP and the like are found too: the
+	// binaries are cgo-free, and Go's own lookup reads /etc/passwd alone.
+	getent = "/usr/bin/getent"
+	// getentWait bounds what a directory server may take.
+	getentWait = 2 * time.Second
+	// notFound is getent's exit status for "no such key".
+	notFound = 2
+
+	// maxName is the longest user name there can be, in bytes: Linux's
+	// LOGIN_NAME_MAX.
+	maxName = 256
+)
+
+// Users are the machine's users, by NSS. An error means that NSS could not
+// tell. It never quotes the name, which may be a password typed at the wrong
+// prompt.
+type Users struct{}
+
+// UID returns the uid of the user whose name is exactly name, byte for byte.
+// A name that reads as a number is never found: getent would take it for a
+// uid.
+func (Users) UID(ctx context.Context, name string) (uid uint32, found bool, err error) {
+	if !possibleName(name) {
+		return 0, false, nil
+	}
+	user, found, err := lookUp(ctx, name)
+	if err != nil || !found || user.name != name {
+		return 0, false, err
+	}
+	return user.uid, true, nil
+}
+
+// NameOf returns the name of the user who has the uid; the first, where several
+// share it.
+func (Users) NameOf(ctx context.Context, uid uint32) (name string, found bool, err error) {
+	user, found, err := lookUp(ctx, strconv.FormatUint(uint64(uid), 10))
+	if err != nil || !found || user.uid != uid {
+		return "", false, err
+	}
+	return user.name, true, nil
+}
+
+// possibleName says whether name can be one of a passwd entry, and one that
+// getent looks up as a name.
+func possibleName(name string) bool {
+	return name != "" && len(name) <= maxName && !strings.ContainsAny(name, "\x00\n:") && !readsAsNumber(name)
+}
+
+// readsAsNumber says whether getent would take the key for a uid: whatever
+// strtoul(3) reads to the end, white space, sign and all.
+func readsAsNumber(key string) bool {
+	digits := strings.TrimLeft(key, " \t\n\v\f\r")
+	if digits != "" && (digits[0] == '+' || digits[0] == '-') {
+		digits = digits[1:]
+	}
+	return strings.Trim(digits, "0123456789") == ""
+}
+
+// user is what is read of a passwd entry.
+type user struct {
+	name string
+	uid  uint32
+}
+
+func lookUp(ctx context.Context, key string) (user, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, getentWait)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, getent, "passwd", "--", key)
+	cmd.Env = []string{"LC_ALL=C"} // nothing of the caller's
+	cmd.Dir = "/"
+	cmd.WaitDelay = time.Second // for a child of it that holds the pipe open
+	entry, err := cmd.Output()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return user{}, false, fmt.Errorf("asking NSS for a user: %w", ctx.Err())
+	case errors.As(err, &exit) && exit.ExitCode() == notFound:
+		return user{}, false, nil
+	case err != nil:
+		return user{}, false, fmt.Errorf("asking NSS for a user: %w", err)
+	}
+	found, err := parseEntry(entry)
+	return found, err == nil, err
+}
+
+// parseEntry reads name and uid of one line of passwd(5).
+func parseEntry(entry []byte) (user, error) {
+	fields := bytes.SplitN(entry, []byte(":"), 4) // name:password:uid:the rest
+	if len(fields) < 4 || len(fields[0]) == 0 {
+		return user{}, errors.New("asking NSS for a user: not a passwd entry")
+	}
+	uid, err := strconv.ParseUint(string(fields[2]), 10, 32)
+	if err != nil {
+		return user{}, errors.New("asking NSS for a user: not a uid in the passwd entry")
+	}
+	return user{name: string(fields[0]), uid: uint32(uid)}, nil
+}
