@@ -1,5 +1,5 @@
 // Package audit tells what happened: to the journal, with fields to search by,
-// and where there is no journal, as JSON lines to standard error.
+// and where the daemon is run by hand, as JSON lines to standard error.
 //
 // No event holds a code, a secret, a password or anything typed at a prompt.
 package audit
@@ -83,10 +83,11 @@ type Log struct {
 	out io.Writer
 }
 
-// New logs to the journal if there is one, else to standard error.
+// New logs to the journal where systemd has connected standard error to it,
+// else to standard error, where whoever runs the daemon by hand reads it.
 func New() *Log {
 	l := &Log{out: os.Stderr}
-	if journal.Enabled() {
+	if connected, err := journal.StderrIsJournalStream(); err == nil && connected {
 		l.send = journal.Send
 	}
 	return l

@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	// ErrTampered: a record or the clock mark does not open, or is not the one
-	// that belongs in its row. Nobody gets in by it.
+	// ErrTampered: a record does not open, or is not the one that belongs in
+	// its row. Nobody gets in by it.
 	ErrTampered = errors.New("record was changed from outside")
 	// ErrNoMark: the database has no clock mark, which is made with it.
 	ErrNoMark = errors.New("clock mark is missing: it was taken out of the database")
@@ -50,7 +50,10 @@ type Store struct {
 	engine  Engine
 	failure error
 	retryAt time.Time
-	mark    time.Time
+	// unproven says that the engine failed in use: on a full disk it opens well
+	// again, so that only a commit shows that it works.
+	unproven bool
+	mark     time.Time
 }
 
 // Watch hears of what an administrator must look at.
@@ -102,7 +105,7 @@ func (s *Store) updateOnce(ctx context.Context, id account.ID, decide Decide) (a
 	if err := engine.Swap(ctx, *change); err != nil {
 		return account.Account{}, account.Outcome{}, s.failed(engine, fmt.Errorf("writing a record: %w", err))
 	}
-	s.advance(outcome.Mark, change)
+	s.committed(outcome.Mark, change)
 	return after, outcome, nil
 }
 
@@ -274,11 +277,18 @@ func (s *Store) engineNow(ctx context.Context) (Engine, error) {
 		return nil, s.failure
 	}
 	s.engine, s.mark = engine, mark
-	if s.failure != nil {
-		s.failure = nil
-		s.watch.Healed()
+	if !s.unproven {
+		s.heal()
 	}
 	return engine, nil
+}
+
+// heal ends a failure. s.mu is held.
+func (s *Store) heal() {
+	if s.failure != nil {
+		s.failure, s.unproven = nil, false
+		s.watch.Healed()
+	}
 }
 
 func (s *Store) openEngine(ctx context.Context) (Engine, time.Time, error) {
@@ -309,6 +319,7 @@ func (s *Store) failed(engine Engine, err error) error {
 	if s.engine == engine {
 		s.engine = nil
 		_ = engine.Close() // it failed already, which is what is told
+		s.unproven = true
 		s.fail(err)
 	}
 	return err
@@ -333,7 +344,7 @@ func (s *Store) readMark(ctx context.Context, engine Engine) (time.Time, error) 
 	}
 	b, err := s.seal.Open(markLabel, sealed)
 	if err != nil || len(b) != 8 {
-		return time.Time{}, fmt.Errorf("clock mark: %w: %w", ErrTampered, seal.ErrOpen)
+		return time.Time{}, fmt.Errorf("clock mark: %w", seal.ErrOpen)
 	}
 	return time.Unix(int64(binary.BigEndian.Uint64(b)), 0).UTC(), nil
 }
@@ -363,9 +374,10 @@ func (s *Store) newMark(mark time.Time) ([]byte, error) {
 	return s.sealMark(mark)
 }
 
-func (s *Store) advance(mark time.Time, change *Change) {
+func (s *Store) committed(mark time.Time, change *Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.heal()
 	if len(change.Mark) > 0 && mark.After(s.mark) {
 		s.mark = mark
 	}

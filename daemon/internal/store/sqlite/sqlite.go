@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 
 	"spse-totp/daemon/internal/account"
@@ -38,6 +39,9 @@ var _ store.Engine = (*Engine)(nil)
 // date; where there is none it makes one, with firstMark in it. It holds the
 // file's lock till Close or the end of the process: one daemon per file.
 func Open(ctx context.Context, path string, firstMark []byte) (*Engine, error) {
+	if err := writable(path); err != nil {
+		return nil, err
+	}
 	if _, err := sqlite.Fdatasync(true); err != nil { // a commit flushes the file's data, not its times
 		return nil, fmt.Errorf("setting up SQLite: %w", err)
 	}
@@ -54,6 +58,17 @@ func Open(ctx context.Context, path string, firstMark []byte) (*Engine, error) {
 		return nil, explain(err)
 	}
 	return e, nil
+}
+
+// writable finds a database that cannot be written: SQLite would open it to
+// read, and then fail at the lock without a word of why. It opens nothing, since
+// closing it would take the lock of a daemon that has it.
+func writable(path string) error {
+	err := unix.Access(path, unix.W_OK)
+	if errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
+	}
+	return nil // what else is wrong with it SQLite tells
 }
 
 // dsn sets what makes a commit last (WAL, FULL), what keeps a full disk from
