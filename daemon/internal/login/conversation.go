@@ -1,0 +1,158 @@
+package login
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/audit"
+	"spse-totp/daemon/protocol"
+)
+
+// How long the daemon waits for the module.
+const (
+	// waitStart is for a program.
+	waitStart = 5 * time.Second
+	// waitAnswer is for a person, who has sshd's whole LoginGraceTime.
+	waitAnswer = 120 * time.Second
+)
+
+var (
+	// ErrGone: the peer hung up.
+	ErrGone = errors.New("peer is gone")
+	// ErrLate: nothing came in time.
+	ErrLate = errors.New("peer is late")
+	// ErrClosing: the daemon stops.
+	ErrClosing = errors.New("daemon is stopping")
+)
+
+// Packets carries the datagrams of one conversation. What fails does so with
+// ErrGone, ErrLate, ErrClosing or protocol.ErrGarbled.
+type Packets interface {
+	Send(packet []byte) error
+	// Receive returns one datagram; its bytes are good till the next call.
+	Receive(wait time.Duration) ([]byte, error)
+}
+
+// conversation is one login as the daemon speaks it.
+type conversation struct {
+	packets Packets
+	start   protocol.Start
+
+	// spoken says that something went out on this connection, after which an
+	// answer carried in start no longer fits.
+	spoken bool
+}
+
+// open waits for the start message. The conversation is never nil: what broke
+// before it began can still be told about, and ended.
+func open(packets Packets) (*conversation, error) {
+	c := &conversation{packets: packets}
+	request, err := c.receive(waitStart)
+	if err != nil {
+		return c, err
+	}
+	start, ok := request.(protocol.Start)
+	if !ok {
+		return c, fmt.Errorf("%w: no start", protocol.ErrGarbled)
+	}
+	c.start = start
+	return c, nil
+}
+
+// askCode asks for a Security Code. An answer that came with start, typed to
+// the same prompt before a restart or held by a one-prompt stack, is taken in
+// place of asking, if nothing was said before.
+func (c *conversation) askCode(prompt string) (protocol.Answer, error) {
+	if typed := c.start.Typed; typed != nil && !c.spoken && (c.start.LastPrompt == "" || c.start.LastPrompt == prompt) {
+		c.start.Typed = nil
+		return protocol.Answer{Typed: *typed}, nil
+	}
+	return c.ask(prompt)
+}
+
+func (c *conversation) ask(prompt string) (protocol.Answer, error) {
+	if err := c.send(protocol.Prompt{Text: prompt}); err != nil {
+		return protocol.Answer{}, err
+	}
+	request, err := c.receive(waitAnswer)
+	if err != nil {
+		return protocol.Answer{}, err
+	}
+	answer, ok := request.(protocol.Answer)
+	if !ok {
+		return protocol.Answer{}, fmt.Errorf("%w: no answer", protocol.ErrGarbled)
+	}
+	return answer, nil
+}
+
+// show shows a text, in pieces that PAM can carry.
+func (c *conversation) show(said string, style protocol.Style) error {
+	for _, piece := range pieces(said, protocol.MaxText) {
+		if err := c.send(protocol.Show{Text: piece, Style: style}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pieces cuts a text into parts of at most limit bytes, between words or lines
+// where there are any.
+func pieces(said string, limit int) []string {
+	var parts []string
+	for len(said) > limit {
+		cut := strings.LastIndexAny(said[:limit+1], " \n")
+		rest := cut + 1
+		if cut <= 0 {
+			cut, rest = limit, limit
+		}
+		parts = append(parts, said[:cut])
+		said = said[rest:]
+	}
+	if said == "" {
+		return parts
+	}
+	return append(parts, said)
+}
+
+func (c *conversation) end(verdict protocol.Verdict) error {
+	return c.send(protocol.Result{Verdict: verdict})
+}
+
+func (c *conversation) send(m protocol.Message) error {
+	packet, err := protocol.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("sending: %w", err)
+	}
+	c.spoken = true
+	return c.packets.Send(packet)
+}
+
+func (c *conversation) receive(wait time.Duration) (protocol.Request, error) {
+	packet, err := c.packets.Receive(wait)
+	if err != nil {
+		return nil, err
+	}
+	return protocol.ParseRequest(packet)
+}
+
+// account is whom NSS says the person is. Only for a start with an identity.
+func (c *conversation) account() account.ID { return account.Host(c.start.NSS.Name) }
+
+// event is what can be told of this login. A name that NSS does not know is
+// left out: people type passwords there.
+func (c *conversation) event(reason string) audit.Event {
+	e := audit.Event{
+		Kind:    audit.Login,
+		Reason:  reason,
+		Service: c.start.Service,
+		RHost:   c.start.RHost,
+		TTY:     c.start.TTY,
+	}
+	if c.start.NSS != nil {
+		e.Account = c.account()
+	}
+	return e
+}
