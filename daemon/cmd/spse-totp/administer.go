@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spse-totp/daemon/internal/control"
+)
+
+func (a *app) resetCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "reset USER --reason TEXT",
+		Short: "Take the phone away from an account, as after a loss (root)",
+		Long: `Take the phone away from an account, as after a loss: its codes are worth nothing
+from now on, and the person activates a new phone. Reason and letter stand in the
+journal, for the auditor.`,
+		Example: `  sudo spse-totp reset budi --reason "HP hilang"
+  sudo spse-totp reset budi --reason "HP hilang" --letter 027/12/2026 --json`,
+	}
+	return a.justified(c, http.MethodPost, control.PathReset, "is reset")
+}
+
+func (a *app) removeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "remove USER --reason TEXT",
+		Short: "Delete the record of a person who left (root)",
+		Long: `Delete the record of a person who left, or one that cannot be read. The account
+then never was active. For a lost phone there is spse-totp reset.`,
+		Example: `  sudo spse-totp remove budi --reason "pindah tugas"
+  sudo spse-totp remove budi --reason "pindah tugas" --letter 027/12/2026`,
+	}
+	return a.justified(c, http.MethodDelete, control.PathAccount, "is removed")
+}
+
+func (a *app) disableCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "disable USER",
+		Short: "Refuse all codes of an account until it is enabled (root)",
+		Example: `  sudo spse-totp disable budi
+  sudo spse-totp disable budi --json`,
+	}
+	return a.change(c, http.MethodPost, control.PathDisable, "is disabled", nobodyAsks)
+}
+
+func (a *app) enableCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "enable USER",
+		Short: "Take codes of a disabled account again (root)",
+		Example: `  sudo spse-totp enable budi
+  sudo spse-totp enable budi --json`,
+	}
+	return a.change(c, http.MethodPost, control.PathEnable, "is enabled", nobodyAsks)
+}
+
+// nobodyAsks is the body of a change that wants no justification.
+func nobodyAsks() (any, error) { return nil, nil }
+
+// justified completes the command of a change that is to be accounted for.
+func (a *app) justified(c *cobra.Command, method, path, done string) *cobra.Command {
+	var why control.Justification
+	c.Flags().StringVar(&why.Reason, "reason", "", "why, in one line: `TEXT`")
+	c.Flags().StringVar(&why.Letter, "letter", "", "the `NUMBER` of the letter that asks for it")
+	return a.change(c, method, path, done, func() (any, error) {
+		if strings.TrimSpace(why.Reason) == "" {
+			return nil, usage(errors.New("--reason is missing"))
+		}
+		return why, nil
+	})
+}
+
+// change completes the command of an administrator's change of one account.
+func (a *app) change(c *cobra.Command, method, path, done string, body func() (any, error)) *cobra.Command {
+	c.Args = wanted(cobra.ExactArgs(1))
+	c.RunE = func(c *cobra.Command, args []string) error {
+		content, err := body()
+		if err != nil {
+			return err
+		}
+		return a.administer(c.Context(), method, path, args[0], done, content)
+	}
+	a.jsonFlag(c)
+	return c
+}
+
+func (a *app) administer(ctx context.Context, method, path, name, done string, body any) error {
+	var account control.Account
+	if err := a.client().call(ctx, method, path, name, body, &account); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(account)
+	}
+	if _, err := fmt.Fprintf(a.stdout, "%s %s\n", escaped(account.Name), done); err != nil {
+		return err
+	}
+	return printAdvice(a.stdout, account.Advice)
+}

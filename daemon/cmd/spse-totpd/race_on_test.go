@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// buildFlags build the daemon as these tests were built.
+var buildFlags = []string{"-race"}

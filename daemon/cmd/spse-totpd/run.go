@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/audit"
+	"spse-totp/daemon/internal/config"
+	"spse-totp/daemon/internal/control"
+	"spse-totp/daemon/internal/host"
+	"spse-totp/daemon/internal/login"
+	"spse-totp/daemon/internal/seal"
+	"spse-totp/daemon/internal/server"
+	"spse-totp/daemon/internal/store"
+	"spse-totp/daemon/internal/store/sqlite"
+	"spse-totp/daemon/internal/text"
+)
+
+// run is the daemon, from its configuration to its end.
+func run(ctx context.Context, configPath string) error {
+	if err := guardMemory(); err != nil {
+		return err
+	}
+	c, err := config.Load(configPath)
+	if err != nil {
+		return hinted{err, "mend that line; spse-totp config check reads the file without the daemon"}
+	}
+	sealer, err := readKeyset(c)
+	if err != nil {
+		return err
+	}
+	hangup := make(chan os.Signal, 1) // from here on SIGHUP no longer ends the daemon
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	events := audit.New()
+	accounts := store.New(openDatabase(c), sealer, watch{events})
+	defer accounts.Close()
+	sockets, err := server.Listen(c.SocketDirectory)
+	if err != nil {
+		return err
+	}
+	var office atomic.Pointer[control.Office]
+	office.Store(officeOf(c))
+
+	services, ctx := errgroup.WithContext(ctx)
+	services.Go(func() error { return pamSocket(sockets, accounts, events, &office).Serve(ctx) })
+	services.Go(func() error { return controlSocket(sockets, accounts, events, sealer, &office).Serve(ctx) })
+	services.Go(func() error { return reloadOnHangup(ctx, hangup, configPath, events, &office) })
+	services.Go(func() error { return watchdog(ctx, accounts) })
+	services.Go(func() error { return announceStop(ctx) })
+	accounts.Warm(ctx) // a store that fails is told of now, and tried again later
+	notify(daemon.SdNotifyReady)
+	events.Record(audit.Event{Kind: audit.Service, Message: "spse-totpd is ready"})
+	return services.Wait()
+}
+
+// guardMemory keeps secrets out of core dumps and files out of others' reach.
+func guardMemory() error {
+	unix.Umask(0o077)
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("forbidding core dumps: %w", err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("forbidding core dumps: %w", err)
+	}
+	return nil
+}
+
+// readKeyset takes the keyset from systemd's credential, or from its file,
+// which must be root's alone.
+func readKeyset(c config.Config) (*seal.Sealer, error) {
+	path, hint := c.Keyset, "spse-totp key init makes one where there is no database yet; where there is one, restore its keyset"
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+		path, hint = filepath.Join(dir, "keyset"), "systemctl status spse-totpd tells what became of the credential"
+	} else if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return nil, hinted{fmt.Errorf("keyset %s can be read by others", path), "chmod 600 " + path}
+	}
+	clear, err := os.ReadFile(path)
+	if err != nil {
+		return nil, hinted{fmt.Errorf("reading the keyset: %w", err), hint}
+	}
+	sealer, err := seal.New(clear)
+	if err != nil {
+		return nil, hinted{fmt.Errorf("keyset %s: %w", path, err), hint}
+	}
+	return sealer, nil
+}
+
+// openDatabase opens the database in systemd's state directory, or in the
+// configured one.
+func openDatabase(c config.Config) store.Opener {
+	dir := c.StateDirectory
+	if given := os.Getenv("STATE_DIRECTORY"); given != "" {
+		dir = given
+	}
+	return func(ctx context.Context, firstMark []byte) (store.Engine, error) {
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		return sqlite.Open(ctx, filepath.Join(dir, config.DatabaseFile), firstMark)
+	}
+}
+
+func officeOf(c config.Config) *control.Office {
+	return &control.Office{
+		Host:  control.Host{Language: string(c.Language), Issuer: c.Issuer, Contact: c.Contact},
+		Texts: text.New(c.Language, c.Issuer, c.Contact),
+	}
+}
+
+func pamSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, office *atomic.Pointer[control.Office]) *server.PAM {
+	service := &login.Service{
+		Accounts: accounts,
+		Events:   events,
+		Texts:    func() text.Texts { return office.Load().Texts },
+		Now:      time.Now,
+	}
+	return &server.PAM{
+		Listener: sockets.PAM,
+		Converse: service.Serve,
+		Failed: func(fault any) {
+			events.Record(audit.Event{Kind: audit.Alarm, Message: fmt.Sprintf("internal error on pam.sock: %v", fault)})
+		},
+		Refused: func(peer server.Peer) {
+			events.Record(audit.Event{Kind: audit.Refused, Caller: peer.String(), Message: "connection to pam.sock refused"})
+		},
+	}
+}
+
+func controlSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, sealer *seal.Sealer, office *atomic.Pointer[control.Office]) *server.Control {
+	service := &control.Service{
+		Accounts: accounts,
+		Users:    host.Users{},
+		Events:   events,
+		Seal:     sealer,
+		Office:   func() control.Office { return *office.Load() },
+		Now:      time.Now,
+	}
+	return &server.Control{
+		Listener: sockets.Control,
+		Handler:  service.Handler(),
+		Failed: func(fault any) {
+			events.Record(audit.Event{Kind: audit.Alarm, Message: fmt.Sprintf("internal error on control.sock: %v", fault)})
+		},
+	}
+}
+
+// reloadOnHangup reads the configuration again at each SIGHUP. One that does
+// not parse changes nothing, and is told of.
+func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, events *audit.Log, office *atomic.Pointer[control.Office]) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+		}
+		notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
+		c, err := config.Load(path)
+		if err != nil {
+			events.Record(audit.Event{
+				Kind: audit.Alarm, Message: "configuration not reloaded, the old one stays in force: " + err.Error(),
+				Hint: "mend that line, see spse-totp config check, then reload again",
+			})
+		} else {
+			office.Store(officeOf(c))
+			events.Record(audit.Event{Kind: audit.Service, Message: "configuration reloaded"})
+		}
+		notify(daemon.SdNotifyReady)
+	}
+}
+
+// watchdog tells systemd that the daemon lives, as long as it can look up an
+// account: a daemon stuck in its store is better started anew. One whose store
+// fails is not stuck.
+func watchdog(ctx context.Context, accounts *store.Store) error {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		return nil // nobody watches
+	}
+	tick := time.NewTicker(every / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			_, _ = accounts.View(ctx, account.Host("")) // what counts is that it came back
+			notify(daemon.SdNotifyWatchdog)
+		}
+	}
+}
+
+// announceStop tells systemd that the daemon ends on purpose.
+func announceStop(ctx context.Context) error {
+	<-ctx.Done()
+	notify(daemon.SdNotifyStopping)
+	return nil
+}
+
+func notify(state string) {
+	_, _ = daemon.SdNotify(false, state) // run by hand there is nobody to tell
+}

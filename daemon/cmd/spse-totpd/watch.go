@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/audit"
+	"spse-totp/daemon/internal/seal"
+	"spse-totp/daemon/internal/store"
+)
+
+// watch turns what the store meets into alarms that say what to do.
+type watch struct{ events *audit.Log }
+
+var _ store.Watch = watch{}
+
+func (w watch) Failed(err error) {
+	w.events.Record(audit.Event{
+		Kind: audit.Alarm, Message: "no login can be judged: " + err.Error(), Hint: hintFor(err),
+	})
+}
+
+func (w watch) Healed() {
+	w.events.Record(audit.Event{Kind: audit.Recovery, Message: "logins are judged again: the store works"})
+}
+
+func (w watch) Tampered(id account.ID, err error) {
+	w.events.Record(audit.Event{
+		Kind: audit.Alarm, Account: id, Message: "a record does not open, its owner is refused: " + err.Error(),
+		Hint: "find out who wrote to the database; spse-totp remove lets the owner activate anew",
+	})
+}
+
+// hintFor says what mends the store. It heals by itself once that is done.
+func hintFor(err error) string {
+	for _, h := range []struct {
+		is   error
+		hint string
+	}{
+		{store.ErrFull, "make room on the disk of the state directory"},
+		{store.ErrReadOnly, "make the state directory and its files writable for the daemon"},
+		{store.ErrNewerSchema, "install the newer spse-totp again, or restore the backup made before the upgrade"},
+		{store.ErrInUse, "stop the other daemon that uses this database"},
+		{store.ErrNoMark, "someone edited the database: restore it from the backup"},
+		{seal.ErrOpen, "the keyset is not the one of this database: restore that keyset, or the database that belongs to it"},
+		{store.ErrDamaged, "restore the database from the backup; keep the damaged file"},
+	} {
+		if errors.Is(err, h.is) {
+			return h.hint
+		}
+	}
+	return "look at the state directory: is it there, and the daemon's own?"
+}
