@@ -1,0 +1,308 @@
+// Package hosts logs in through the programs that people log in through: real
+// sshd, with the shipped module, daemon and CLI, on a stage of its own.
+//
+// It needs root, and what `make build` makes.
+package hosts
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"spse-totp/pamclient/hosts/stage"
+	"spse-totp/totp"
+)
+
+const (
+	portPassword = 2201 // password and code by keyboard-interactive
+	portKey      = 2202 // a key first
+	listeners    = 2
+
+	notActivated = "siti"
+)
+
+// theFleet is what all tests here share: a daemon, two sshds, many accounts.
+var theFleet *fleet
+
+func TestMain(m *testing.M) {
+	if os.Getuid() != 0 {
+		fmt.Println("left out: real logins need root: sudo make test")
+		os.Exit(0)
+	}
+	os.Exit(stage.Main(func() int { return withFleet(m) }))
+}
+
+func withFleet(m *testing.M) int {
+	var err error
+	if theFleet, err = newFleet(); err != nil {
+		fmt.Fprintln(os.Stderr, "error: setting the stage:", err)
+		return 1
+	}
+	code := m.Run()
+	if code != 0 {
+		fmt.Fprintln(os.Stderr, "--- the last of the daemon's and sshd's logs\n"+theFleet.events.tail(4000))
+	}
+	return code
+}
+
+// fleet is many activated accounts, each with codes not used yet.
+type fleet struct {
+	events *events
+	key    ssh.Signer
+	daemon *stage.Process
+
+	mu    sync.Mutex // protects what follows
+	ships []*ship
+	next  int
+}
+
+// ship is one account and the phone that goes with it.
+type ship struct {
+	name  string
+	key   totp.Key
+	spent totp.Step
+}
+
+// A code works once, and one account has two within 30 s that stay right while
+// they travel: this many accounts never run dry.
+const accounts = 400
+
+func newFleet() (*fleet, error) {
+	binaries, err := filepath.Abs("../../build")
+	if err != nil {
+		return nil, err
+	}
+	module := filepath.Join(binaries, "pam_spse_totp.so")
+	if _, err := os.Stat(module); err != nil {
+		return nil, fmt.Errorf("%w (make build)", err)
+	}
+	f := &fleet{events: &events{}}
+	names := []string{notActivated}
+	for i := range accounts {
+		names = append(names, fmt.Sprintf("budi%03d", i))
+	}
+	if err := stage.Users(names...); err != nil {
+		return nil, err
+	}
+	if err := stage.PAM("sshd", module, "socket="+stage.PAMSocket+" services=sshd account=sshd"); err != nil {
+		return nil, err
+	}
+	if f.key, err = makeKey(); err != nil {
+		return nil, err
+	}
+	if f.daemon, err = stage.Daemon(f.events, binaries); err != nil {
+		return nil, err
+	}
+	for port, options := range map[int][]string{
+		portPassword: {"PerSourcePenalties no"},
+		portKey:      {"PerSourcePenalties no", "AuthenticationMethods publickey,keyboard-interactive"},
+	} {
+		if !knowsPenalties() {
+			options = options[1:]
+		}
+		if _, err := stage.SSHD(f.events, port, options...); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range names[1:] {
+		s, err := activate(name)
+		if err != nil {
+			return nil, fmt.Errorf("activating %s: %w", name, err)
+		}
+		f.ships = append(f.ships, s)
+	}
+	return f, nil
+}
+
+// knowsPenalties says whether sshd is of OpenSSH 9.8 or later, which would
+// block a loopback that fails a few times.
+func knowsPenalties() bool {
+	program, err := os.ReadFile("/usr/sbin/sshd")
+	return err == nil && bytes.Contains(program, []byte("persourcepenalties"))
+}
+
+func makeKey() (ssh.Signer, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		return nil, err
+	}
+	return signer, os.WriteFile(stage.Dir+"/authorized_keys", ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644)
+}
+
+// code takes an account that has a right code left, and that code: one of the
+// present step or of the next, which stay in the window while they travel.
+func (f *fleet) code(t *testing.T) (name, code string) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for range len(f.ships) {
+		s := f.ships[f.next%len(f.ships)]
+		f.next++
+		now := s.key.Params.StepAt(time.Now())
+		step := max(s.spent+1, now)
+		if step > now+1 {
+			continue
+		}
+		s.spent = step
+		return s.name, must(totp.CodeAt(s.key.Secret, s.key.Params, step)).Reveal()
+	}
+	t.Fatal("no account has a code left")
+	return "", ""
+}
+
+// spoilt is a code that is wrong: every digit changed.
+func spoilt(code string) string {
+	return strings.Map(func(r rune) rune { return '0' + (r-'0'+5)%10 }, code)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// --- activation, as root over control.sock
+
+var control = &http.Client{Timeout: hang, Transport: &http.Transport{
+	DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", stage.ControlSocket)
+	},
+}}
+
+// activate activates an account by the code before the present one, so that
+// the present one is still good.
+func activate(name string) (*ship, error) {
+	var offer struct {
+		KeyURI string `json:"key_uri"`
+		Handle string `json:"handle"`
+	}
+	if err := post("offer", name, map[string]any{}, &offer); err != nil {
+		return nil, err
+	}
+	key, err := totp.ParseURI(offer.KeyURI)
+	if err != nil {
+		return nil, err
+	}
+	step := key.Params.StepAt(time.Now()) - 1
+	code, err := totp.CodeAt(key.Secret, key.Params, step)
+	if err != nil {
+		return nil, err
+	}
+	confirmation := map[string]any{"handle": offer.Handle, "codes": []string{code.Reveal()}}
+	return &ship{name: name, key: key, spent: step}, post("activation", name, confirmation, nil)
+}
+
+func post(what, name string, body, into any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	response, err := control.Post("http://control/v1/account/"+what+"?name="+url.QueryEscape(name), "application/json", bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s %w", response.Status, said, err)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(said, into)
+}
+
+// --- what the daemon and sshd say
+
+// events keeps all output of daemon and sshd; the daemon's lines are JSON.
+type events struct {
+	mu      sync.Mutex
+	all     bytes.Buffer
+	line    int // where the line that is not complete yet begins
+	byNames map[string][]map[string]string
+}
+
+func (e *events) Write(b []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n, err := e.all.Write(b)
+	for {
+		rest := e.all.Bytes()[e.line:]
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			return n, err
+		}
+		e.line += end + 1
+		var event map[string]string
+		if json.Unmarshal(rest[:end], &event) == nil {
+			if e.byNames == nil {
+				e.byNames = make(map[string][]map[string]string)
+			}
+			name := event["SPSE_TOTP_ACCOUNT"]
+			e.byNames[name] = append(e.byNames[name], event)
+		}
+	}
+}
+
+// of are the daemon's events about an account, oldest first.
+func (e *events) of(name string) []map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.byNames[name])
+}
+
+// await waits for so many events: they were written before the verdicts went
+// out, but come through a pipe.
+func (e *events) await(t *testing.T, name string, n int) []map[string]string {
+	t.Helper()
+	deadline := time.Now().Add(hang)
+	for {
+		found := e.of(name)
+		if len(found) >= n {
+			return found
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d events about %s, want %d", len(found), name, n)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (e *events) count(name string) int { return len(e.of(name)) }
+
+func (e *events) mustNotHold(t *testing.T, secret string) {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if bytes.Contains(e.all.Bytes(), []byte(secret)) {
+		t.Error("a log holds what it must not")
+	}
+}
+
+func (e *events) tail(n int) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b := e.all.Bytes()
+	return string(b[max(0, len(b)-n):])
+}

@@ -1,0 +1,306 @@
+package hosts
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"spse-totp/pamclient/hosts/stage"
+)
+
+// hang is how long a login may take before it counts as one. A wrong code
+// costs about two seconds by design.
+const hang = 15 * time.Second
+
+// storm is so many logins, one wrong code for every ten right ones.
+type storm struct {
+	logins   int
+	parallel int
+	port     int
+	methods  func(f *fleet, code string) []ssh.AuthMethod
+}
+
+// outcome is how the logins of a storm ended.
+type outcome struct {
+	mu                                sync.Mutex
+	rightIn, rightOut, wrongIn, hangs int
+	faults                            []string
+}
+
+func (o *outcome) add(wrong bool, err error, took time.Duration, who string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case took >= hang:
+		o.hangs++
+	case wrong && err == nil:
+		o.wrongIn++
+	case !wrong && err == nil:
+		o.rightIn++
+	case !wrong:
+		o.rightOut++
+		o.faults = append(o.faults, fmt.Sprintf("%s: %v", who, err))
+	}
+}
+
+func (s storm) run(t *testing.T, f *fleet) {
+	t.Helper()
+	wrongs := s.logins / 10
+	jobs := make(chan bool, s.logins+wrongs) // true: a wrong code
+	for i := range s.logins {
+		jobs <- false
+		if i%10 == 9 {
+			jobs <- true
+		}
+	}
+	close(jobs)
+	var o outcome
+	var workers sync.WaitGroup
+	begin := time.Now()
+	for range s.parallel {
+		workers.Go(func() {
+			for wrong := range jobs {
+				name, code := f.code(t)
+				if wrong {
+					code = spoilt(code)
+				}
+				start := time.Now()
+				err := logIn(s.port, name, s.methods(f, code)...)
+				o.add(wrong, err, time.Since(start), name)
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d logins with %d in parallel in %.0f s: %d right codes in, %d right out, %d of %d wrong in, %d hangs",
+		s.logins, s.parallel, time.Since(begin).Seconds(), o.rightIn, o.rightOut, o.wrongIn, wrongs, o.hangs)
+	if o.rightIn != s.logins || o.wrongIn != 0 || o.hangs != 0 {
+		t.Errorf("not all right codes in, wrong ones out and no hangs: %s", strings.Join(o.faults, "; "))
+	}
+	mustLeaveNoProcess(t)
+}
+
+func TestKeyboardInteractive(t *testing.T) {
+	for name, s := range map[string]storm{
+		"in sequence":   {logins: 200, parallel: 1},
+		"8 in parallel": {logins: 200, parallel: 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.port, s.methods = portPassword, passwordAndCode
+			s.run(t, theFleet)
+		})
+	}
+}
+
+func TestPublickeyThenKeyboardInteractive(t *testing.T) {
+	for name, s := range map[string]storm{
+		"in sequence":   {logins: 100, parallel: 1},
+		"8 in parallel": {logins: 100, parallel: 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.port, s.methods = portKey, keyPasswordAndCode
+			s.run(t, theFleet)
+		})
+	}
+}
+
+// OpenSSH itself refuses keyboard-interactive after a failed PAM password: the
+// demand here is that nothing hangs and nobody is in without a code.
+func TestPasswordThenKeyboardInteractiveInOneConnection(t *testing.T) {
+	for range 20 {
+		name, code := theFleet.code(t)
+		start := time.Now()
+		err := logIn(portPassword, name, append([]ssh.AuthMethod{ssh.Password(stage.Password)}, passwordAndCode(theFleet, code)...)...)
+		if err == nil {
+			t.Errorf("%s got in by a password attempt and then a code: OpenSSH used to refuse that", name)
+		}
+		if time.Since(start) >= hang {
+			t.Errorf("%s hung", name)
+		}
+	}
+	mustLeaveNoProcess(t)
+}
+
+// sshd's password method gives the password to every hidden prompt; ours is
+// visible, so it fails there, and the password never reaches the daemon.
+func TestPasswordMethodAloneNeverGetsIn(t *testing.T) {
+	name, _ := theFleet.code(t)
+	before := theFleet.events.count(name)
+	if err := logIn(portPassword, name, ssh.Password(stage.Password)); err == nil {
+		t.Error("in by the password alone")
+	}
+	mustLeaveNoProcess(t)
+	for _, e := range theFleet.events.of(name)[before:] {
+		if e["SPSE_TOTP_REASON"] != "abandoned" {
+			t.Errorf("a password at our prompt came to %v", e)
+		}
+	}
+	theFleet.events.mustNotHold(t, stage.Password)
+}
+
+func TestWhoMayNotGetsInByNothing(t *testing.T) {
+	name, code := theFleet.code(t)
+	for what, methods := range map[string][]ssh.AuthMethod{
+		"wrong password, right code": {answers("wrong", code)},
+		"empty code":                 {answers(stage.Password, "")},
+		"password as the code":       {answers(stage.Password, stage.Password)},
+	} {
+		if err := logIn(portPassword, name, methods...); err == nil {
+			t.Errorf("%s: in", what)
+		}
+	}
+	if err := logIn(portPassword, name, answers(stage.Password, code)); err != nil {
+		t.Errorf("and then the right ones: %v", err)
+	}
+	if err := logIn(portPassword, name, answers(stage.Password, code)); err == nil {
+		t.Error("the same code again: in")
+	}
+	if err := logIn(portPassword, notActivated, answers(stage.Password, "123456")); err == nil {
+		t.Error("somebody who never activated: in")
+	}
+	if err := logIn(portPassword, "nobody-of-that-name", answers(stage.Password, "123456")); err == nil {
+		t.Error("a user there is not: in")
+	}
+	mustLeaveNoProcess(t)
+}
+
+// With publickey alone sshd never asks the auth phase: the account phase
+// refuses, and says what the administrator must set.
+func TestPublickeyAloneIsRefused(t *testing.T) {
+	name, _ := theFleet.code(t)
+	banner := ""
+	err := logInWith(portPassword, name, &banner, ssh.PublicKeys(theFleet.key))
+	if err == nil {
+		t.Error("in by the key alone")
+	}
+	mustLeaveNoProcess(t)
+	events := theFleet.events.of(name)
+	if last := events[len(events)-1]; last["SPSE_TOTP_REASON"] != "code-not-seen" {
+		t.Errorf("the last event is %v", last)
+	}
+}
+
+// A Go module would add threads here that do not survive sshd's fork.
+func TestSSHDKeepsOneThread(t *testing.T) {
+	name, code := theFleet.code(t)
+	seen := 0
+	err := logIn(portPassword, name, ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+		if len(questions) == 1 && isCodePrompt(questions[0]) {
+			pids, err := stage.Processes("sshd")
+			if err != nil {
+				return nil, err
+			}
+			for _, pid := range pids {
+				tasks, err := os.ReadDir("/proc/" + pid + "/task")
+				if err != nil {
+					continue // it ended between the two looks
+				}
+				if seen++; len(tasks) != 1 {
+					t.Errorf("sshd process %s has %d threads", pid, len(tasks))
+				}
+			}
+		}
+		return answer(questions, stage.Password, code), nil
+	}))
+	if err != nil {
+		t.Error(err)
+	}
+	if seen < 2 {
+		t.Errorf("saw %d processes of sshd, want its listener and a monitor at least", seen)
+	}
+}
+
+// --- logging in
+
+func passwordAndCode(_ *fleet, code string) []ssh.AuthMethod {
+	return []ssh.AuthMethod{answers(stage.Password, code)}
+}
+
+func keyPasswordAndCode(f *fleet, code string) []ssh.AuthMethod {
+	return []ssh.AuthMethod{ssh.PublicKeys(f.key), answers(stage.Password, code)}
+}
+
+// answers gives the password to the password's prompt, and the code to the
+// code's.
+func answers(password, code string) ssh.AuthMethod {
+	return ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+		return answer(questions, password, code), nil
+	})
+}
+
+func answer(questions []string, password, code string) []string {
+	var said []string
+	for _, q := range questions {
+		if isCodePrompt(q) {
+			said = append(said, code)
+		} else {
+			said = append(said, password)
+		}
+	}
+	return said
+}
+
+func isCodePrompt(question string) bool { return strings.Contains(question, "Security Code") }
+
+// logIn logs in over a real connection and runs a command; an error means that
+// it was refused.
+func logIn(port int, user string, methods ...ssh.AuthMethod) error {
+	return logInWith(port, user, nil, methods...)
+}
+
+func logInWith(port int, user string, banner *string, methods ...ssh.AuthMethod) error {
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), hang)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(hang)); err != nil {
+		return err
+	}
+	config := &ssh.ClientConfig{User: user, Auth: methods, HostKeyCallback: ssh.InsecureIgnoreHostKey()} // loopback, of our own
+	if banner != nil {
+		config.BannerCallback = func(text string) error { *banner += text; return nil }
+	}
+	c, channels, requests, err := ssh.NewClientConn(conn, "loopback", config)
+	if err != nil {
+		return err
+	}
+	client := ssh.NewClient(c, channels, requests)
+	defer client.Close()
+	session, err := client.NewSession()
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	out, err := session.Output("echo in")
+	if err != nil {
+		return err
+	}
+	if string(out) != "in\n" {
+		return errors.New("logged in, and no command ran")
+	}
+	return nil
+}
+
+// mustLeaveNoProcess demands that only the listening sshds are left.
+func mustLeaveNoProcess(t *testing.T) {
+	t.Helper()
+	var pids []string
+	for range 100 {
+		var err error
+		if pids, err = stage.Processes("sshd"); err != nil {
+			t.Fatal(err)
+		}
+		if len(pids) == listeners {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("%d processes of sshd are left, want the %d that listen", len(pids), listeners)
+}
