@@ -1,0 +1,139 @@
+// The demo: an operator activates a phone and logs in over SSH, with the real
+// daemon, module, CLI, sshd and ssh, on a stage that leaves nothing behind.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"spse-totp/pamclient/hosts/stage"
+)
+
+const (
+	operator = "budi"
+	port     = 2201
+)
+
+func main() {
+	if os.Getenv("SPSE_TOTP_STAGE") != "" {
+		os.Exit(stage.Main(perform))
+	}
+	before := look()
+	code := stage.Main(perform)
+	if left := before.differences(look()); len(left) > 0 {
+		fmt.Fprintln(os.Stderr, "error: the demo left something behind:", strings.Join(left, ", "))
+		code = 1
+	} else if code == 0 {
+		fmt.Println("Left behind: nothing. Processes, mounts, users and files are as before.")
+	}
+	os.Exit(code)
+}
+
+// perform is the demo, on the stage.
+func perform() int {
+	var logs bytes.Buffer
+	if err := play(&logs); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		fmt.Fprintln(os.Stderr, "hint: the logs of the daemon and of sshd follow")
+		fmt.Fprintln(os.Stderr, logs.String())
+		return 1
+	}
+	return 0
+}
+
+func play(logs *bytes.Buffer) error {
+	say("Setting the stage: a daemon that holds the secrets, and a private sshd on loopback.")
+	programs, err := setUp(logs)
+	if err != nil {
+		return err
+	}
+	if os.Getenv("INTERACTIVE") == "1" {
+		return interactive(programs)
+	}
+	say("%s activates a phone, once: spse-totp activate", operator)
+	phone, err := activate(programs)
+	if err != nil {
+		return err
+	}
+	var shown picture
+	say("The phone shows a code. %s logs in with password and Security Code.", operator)
+	code, err := phone.code()
+	if err != nil {
+		return err
+	}
+	if err := logIn(&shown, code, true); err != nil {
+		return err
+	}
+	say("Somebody saw that code and tries it again, at once: refused, a code works once.")
+	if err := logIn(&shown, code, false); err != nil {
+		return err
+	}
+	say("Somebody has the password, and guesses a code: refused, with the same words.")
+	if err := logIn(&shown, "000000", false); err != nil {
+		return err
+	}
+	say("An administrator asks: spse-totp status %s", operator)
+	if err := status(programs); err != nil {
+		return err
+	}
+	if path := os.Getenv("PICTURE"); path != "" {
+		return shown.write(path)
+	}
+	return nil
+}
+
+// setUp readies the account, the daemon and sshd, and returns the folder of
+// the programs.
+func setUp(logs *bytes.Buffer) (string, error) {
+	if err := stage.Users(operator); err != nil {
+		return "", err
+	}
+	programs, err := copyPrograms()
+	if err != nil {
+		return "", err
+	}
+	module := filepath.Join(programs, "pam_spse_totp.so")
+	if err := stage.PAM("sshd", module, "socket="+stage.PAMSocket+" services=sshd account=sshd"); err != nil {
+		return "", err
+	}
+	if _, err := stage.Daemon(logs, programs); err != nil {
+		return "", err
+	}
+	if _, err := stage.SSHD(logs, port); err != nil {
+		return "", err
+	}
+	key, err := os.ReadFile(stage.HostKey + ".pub")
+	if err != nil {
+		return "", err
+	}
+	return programs, os.WriteFile(knownHosts, fmt.Appendf(nil, "[127.0.0.1]:%d %s", port, key), 0o644)
+}
+
+// copyPrograms puts what `make build` made where the operator can run it too.
+func copyPrograms() (string, error) {
+	to := filepath.Join(stage.Dir, "bin")
+	if err := os.Mkdir(to, 0o755); err != nil {
+		return "", err
+	}
+	for _, name := range []string{"spse-totpd", "spse-totp", "pam_spse_totp.so"} {
+		b, err := os.ReadFile(filepath.Join("build", name))
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(to, name), b, 0o755); err != nil {
+			return "", err
+		}
+	}
+	return to, nil
+}
+
+var begun = time.Now()
+
+// say prints one step of the demo.
+func say(format string, args ...any) {
+	fmt.Printf("\n\033[1m[%4.1f s] %s\033[0m\n\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
+}
