@@ -18,7 +18,7 @@ const (
 // activation is long past.
 func activated(t *testing.T) Account {
 	t.Helper()
-	o := offer(t)
+	o := offer(t, "old")
 	then := noon.Add(-24 * time.Hour)
 	a, outcome := Confirm(Account{}, o, []totp.Typed{codeOf(t, o, then, 0)}, then, 1)
 	if !outcome.Accepted {
@@ -170,7 +170,7 @@ func TestMarkLearnsOnlyFromTheWindow(t *testing.T) {
 
 func TestAnOfferIsVoidOnceAnythingChangedTheWayIn(t *testing.T) {
 	a := activated(t)
-	o := offer(t)
+	o := offer(t, "new")
 	o.Generation = a.Generation
 	for name, changed := range map[string]Account{
 		"reset":    Reset(a, 2),
@@ -194,7 +194,7 @@ func TestAnOfferIsVoidOnceAnythingChangedTheWayIn(t *testing.T) {
 func TestTheOldPhoneWorksUntilTheNewOneIsConfirmed(t *testing.T) {
 	a := activated(t)
 	old := Offer{Secret: a.Phone.Secret, Params: a.Phone.Params}
-	fresh := offer(t)
+	fresh := offer(t, "new")
 	fresh.Generation = a.Generation
 	a, outcome := Confirm(a, fresh, []totp.Typed{totp.NewTyped("000000")}, noon, 2)
 	if outcome.Accepted || a.Failures.Run != 0 {
