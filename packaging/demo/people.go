@@ -44,24 +44,24 @@ var groupsOfFour = regexp.MustCompile(`(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}`)
 // activate is the operator at a terminal, as himself. He reads the secret off
 // the screen, where a person would scan the picture.
 func activate(programs string) (phone, error) {
-	t, err := open(asOperator(filepath.Join(programs, "spse-totp"), "activate"))
+	t, err := stage.Open(os.Stdout, asOperator(filepath.Join(programs, "spse-totp"), "activate"))
 	if err != nil {
 		return phone{}, err
 	}
-	defer t.close()
-	seen, err := t.wait(groupsOfFour.String())
+	defer t.Close()
+	seen, err := t.Wait(groupsOfFour.String())
 	if err != nil {
 		return phone{}, err
 	}
 	p := phone{secret: strings.ReplaceAll(groupsOfFour.FindString(seen), " ", "")}
-	if _, err := t.wait(`\): $`); err != nil {
+	if _, err := t.Wait(`\): $`); err != nil {
 		return phone{}, err
 	}
 	code, err := p.codeBefore() // so that the present code is left for the login
 	if err != nil {
 		return phone{}, err
 	}
-	return p, errors.Join(t.enter(code), t.ended(0))
+	return p, errors.Join(t.Enter(code), mustEnd(t, 0))
 }
 
 func asOperator(name string, args ...string) *exec.Cmd {
@@ -86,16 +86,16 @@ func ssh() *exec.Cmd {
 // logIn is somebody who knows the password, and types a code. It demands that
 // the code lets in, or does not.
 func logIn(p *picture, code string, lets bool) error {
-	t, err := open(ssh())
+	t, err := stage.Open(os.Stdout, ssh())
 	if err != nil {
 		return err
 	}
-	defer t.close()
+	defer t.Close()
 	for _, step := range [][2]string{{`Password: $`, stage.Password}, {`Security Code \(.*\): $`, code}} {
-		if _, err := t.wait(step[0]); err != nil {
+		if _, err := t.Wait(step[0]); err != nil {
 			return err
 		}
-		if err := t.enter(step[1]); err != nil {
+		if err := t.Enter(step[1]); err != nil {
 			return err
 		}
 	}
@@ -103,11 +103,20 @@ func logIn(p *picture, code string, lets bool) error {
 	if !lets {
 		status = 255 // ssh's own
 	}
-	if err := t.ended(status); err != nil {
+	if err := mustEnd(t, status); err != nil {
 		return err
 	}
 	p.add(t)
 	return nil
+}
+
+// mustEnd demands that the program ends with that status.
+func mustEnd(t *stage.Terminal, want int) error {
+	got, err := t.Ended()
+	if err == nil && got != want {
+		err = fmt.Errorf("ended with status %d, want %d", got, want)
+	}
+	return err
 }
 
 func status(programs string) error {

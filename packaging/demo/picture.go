@@ -5,6 +5,8 @@ import (
 	"html"
 	"os"
 	"strings"
+
+	"spse-totp/pamclient/hosts/stage"
 )
 
 // picture keeps what the logins showed, for the README's picture of a real
@@ -12,8 +14,8 @@ import (
 type picture struct{ shown strings.Builder }
 
 // add takes one login, under the command that a person types for it.
-func (p *picture) add(t *terminal) {
-	fmt.Fprintf(&p.shown, "$ ssh -p %d %s@127.0.0.1\r\n%s\r\n", port, operator, strings.TrimRight(t.shown.String(), "\r\n"))
+func (p *picture) add(t *stage.Terminal) {
+	fmt.Fprintf(&p.shown, "$ ssh -p %d %s@127.0.0.1\r\n%s\r\n", port, operator, strings.TrimRight(t.Shown(), "\r\n"))
 }
 
 // write draws the terminal as an SVG: 80 columns, as many rows as there are.

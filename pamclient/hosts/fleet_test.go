@@ -66,6 +66,7 @@ type fleet struct {
 	events *events
 	key    ssh.Signer
 	daemon *stage.Process
+	module string
 
 	mu    sync.Mutex // protects what follows
 	ships []*ship
@@ -75,6 +76,7 @@ type fleet struct {
 // ship is one account and the phone that goes with it.
 type ship struct {
 	name  string
+	uid   int
 	key   totp.Key
 	spent totp.Step
 }
@@ -92,7 +94,7 @@ func newFleet() (*fleet, error) {
 	if _, err := os.Stat(module); err != nil {
 		return nil, fmt.Errorf("%w (make build)", err)
 	}
-	f := &fleet{events: &events{}}
+	f := &fleet{events: &events{}, module: module}
 	names := []string{notActivated}
 	for i := range accounts {
 		names = append(names, fmt.Sprintf("budi%03d", i))
@@ -100,8 +102,10 @@ func newFleet() (*fleet, error) {
 	if err := stage.Users(names...); err != nil {
 		return nil, err
 	}
-	if err := stage.PAM("sshd", module, "socket="+stage.PAMSocket+" services=sshd account=sshd"); err != nil {
-		return nil, err
+	for _, service := range []string{"sshd", "sudo", "su", "login"} {
+		if err := stage.PAM(service, module, "services=sshd,sudo,su,login account=sshd"); err != nil {
+			return nil, err
+		}
 	}
 	if f.key, err = makeKey(); err != nil {
 		return nil, err
@@ -120,11 +124,15 @@ func newFleet() (*fleet, error) {
 			return nil, err
 		}
 	}
-	for _, name := range names[1:] {
+	for i, name := range names[1:] {
 		s, err := activate(name)
+		if err != nil { // the step may have ended on the way: once more
+			s, err = activate(name)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("activating %s: %w", name, err)
 		}
+		s.uid = stage.FirstUID + 1 + i
 		f.ships = append(f.ships, s)
 	}
 	return f, nil
@@ -168,6 +176,16 @@ func (f *fleet) code(t *testing.T) (name, code string) {
 	}
 	t.Fatal("no account has a code left")
 	return "", ""
+}
+
+// uid of an account of the fleet.
+func (f *fleet) uid(name string) int {
+	for _, s := range f.ships {
+		if s.name == name {
+			return s.uid
+		}
+	}
+	panic("no such account: " + name)
 }
 
 // spoilt is a code that is wrong: every digit changed.
@@ -224,8 +242,11 @@ func post(what, name string, body, into any) error {
 	}
 	defer response.Body.Close()
 	said, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s %w", response.Status, said, err)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", response.Status, said)
 	}
 	if into == nil {
 		return nil

@@ -36,7 +36,7 @@ func cli(t *testing.T) string {
 // are daemon, keyset and records.
 func TestTheOwnersProcessesReadNoSecret(t *testing.T) {
 	owner := theFleet.ships[0]
-	uid := stage.FirstUID + 1 // the first user is notActivated
+	uid := owner.uid
 	program := cli(t)
 	pid := theFleet.daemon.Process.Pid
 	state := stage.Dir + "/state"
@@ -91,7 +91,7 @@ func TestNothingAtRestOrInALogHoldsASecret(t *testing.T) {
 // Nobody acts for another, nor reads their state, and pam.sock is root's.
 func TestNobodyActsForAnother(t *testing.T) {
 	program := cli(t)
-	uid := stage.FirstUID + 1
+	uid := theFleet.ships[0].uid
 	other := theFleet.ships[1].name
 	for _, args := range [][]string{
 		{"status", other},

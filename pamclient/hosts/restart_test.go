@@ -48,7 +48,7 @@ func TestAPersonAtThePromptDuringARestart(t *testing.T) {
 			}
 		})
 	}
-	mustLeaveNoProcess(t)
+	mustLeaveNoProcess(t, "sshd")
 }
 
 // With the daemon gone a login is refused in bounded time, and works again
@@ -72,7 +72,7 @@ func TestLoginsWithoutADaemon(t *testing.T) {
 			t.Fatal(err)
 		}
 		who, code := theFleet.code(t)
-		if err := logIn(portPassword, who, passwordAndCode(theFleet, code)...); err == nil {
+		if err := logIn(portPassword, who, answers(stage.Password, code)); err == nil {
 			t.Errorf("%s: in without a daemon", c.what)
 		}
 	}
@@ -83,8 +83,8 @@ func TestLoginsWithoutADaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	who, code := theFleet.code(t)
-	if err := logIn(portPassword, who, passwordAndCode(theFleet, code)...); err != nil {
+	if err := logIn(portPassword, who, answers(stage.Password, code)); err != nil {
 		t.Errorf("with the daemon back: %v", err)
 	}
-	mustLeaveNoProcess(t)
+	mustLeaveNoProcess(t, "sshd")
 }

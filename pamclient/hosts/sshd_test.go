@@ -23,8 +23,7 @@ const hang = 15 * time.Second
 type storm struct {
 	logins   int
 	parallel int
-	port     int
-	methods  func(f *fleet, code string) []ssh.AuthMethod
+	logIn    func(user, code string) error // nil: in
 }
 
 // outcome is how the logins of a storm ended.
@@ -50,7 +49,9 @@ func (o *outcome) add(wrong bool, err error, took time.Duration, who string) {
 	}
 }
 
-func (s storm) run(t *testing.T, f *fleet) {
+// run demands that all right codes get in, no wrong one does, nothing hangs, and
+// no process of the program is left.
+func (s storm) run(t *testing.T, program string) {
 	t.Helper()
 	wrongs := s.logins / 10
 	jobs := make(chan bool, s.logins+wrongs) // true: a wrong code
@@ -67,12 +68,12 @@ func (s storm) run(t *testing.T, f *fleet) {
 	for range s.parallel {
 		workers.Go(func() {
 			for wrong := range jobs {
-				name, code := f.code(t)
+				name, code := theFleet.code(t)
 				if wrong {
 					code = spoilt(code)
 				}
 				start := time.Now()
-				err := logIn(s.port, name, s.methods(f, code)...)
+				err := s.logIn(name, code)
 				o.add(wrong, err, time.Since(start), name)
 			}
 		})
@@ -83,7 +84,7 @@ func (s storm) run(t *testing.T, f *fleet) {
 	if o.rightIn != s.logins || o.wrongIn != 0 || o.hangs != 0 {
 		t.Errorf("not all right codes in, wrong ones out and no hangs: %s", strings.Join(o.faults, "; "))
 	}
-	mustLeaveNoProcess(t)
+	mustLeaveNoProcess(t, program)
 }
 
 func TestKeyboardInteractive(t *testing.T) {
@@ -92,8 +93,8 @@ func TestKeyboardInteractive(t *testing.T) {
 		"8 in parallel": {logins: 200, parallel: 8},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.port, s.methods = portPassword, passwordAndCode
-			s.run(t, theFleet)
+			s.logIn = func(user, code string) error { return logIn(portPassword, user, answers(stage.Password, code)) }
+			s.run(t, "sshd")
 		})
 	}
 }
@@ -104,8 +105,10 @@ func TestPublickeyThenKeyboardInteractive(t *testing.T) {
 		"8 in parallel": {logins: 100, parallel: 8},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.port, s.methods = portKey, keyPasswordAndCode
-			s.run(t, theFleet)
+			s.logIn = func(user, code string) error {
+				return logIn(portKey, user, ssh.PublicKeys(theFleet.key), answers(stage.Password, code))
+			}
+			s.run(t, "sshd")
 		})
 	}
 }
@@ -116,7 +119,7 @@ func TestPasswordThenKeyboardInteractiveInOneConnection(t *testing.T) {
 	for range 20 {
 		name, code := theFleet.code(t)
 		start := time.Now()
-		err := logIn(portPassword, name, append([]ssh.AuthMethod{ssh.Password(stage.Password)}, passwordAndCode(theFleet, code)...)...)
+		err := logIn(portPassword, name, ssh.Password(stage.Password), answers(stage.Password, code))
 		if err == nil {
 			t.Errorf("%s got in by a password attempt and then a code: OpenSSH used to refuse that", name)
 		}
@@ -124,7 +127,7 @@ func TestPasswordThenKeyboardInteractiveInOneConnection(t *testing.T) {
 			t.Errorf("%s hung", name)
 		}
 	}
-	mustLeaveNoProcess(t)
+	mustLeaveNoProcess(t, "sshd")
 }
 
 // sshd's password method gives the password to every hidden prompt; ours is
@@ -135,7 +138,7 @@ func TestPasswordMethodAloneNeverGetsIn(t *testing.T) {
 	if err := logIn(portPassword, name, ssh.Password(stage.Password)); err == nil {
 		t.Error("in by the password alone")
 	}
-	mustLeaveNoProcess(t)
+	mustLeaveNoProcess(t, "sshd")
 	for _, e := range theFleet.events.of(name)[before:] {
 		if e["SPSE_TOTP_REASON"] != "abandoned" {
 			t.Errorf("a password at our prompt came to %v", e)
@@ -167,7 +170,7 @@ func TestWhoMayNotGetsInByNothing(t *testing.T) {
 	if err := logIn(portPassword, "nobody-of-that-name", answers(stage.Password, "123456")); err == nil {
 		t.Error("a user there is not: in")
 	}
-	mustLeaveNoProcess(t)
+	mustLeaveNoProcess(t, "sshd")
 }
 
 // With publickey alone sshd never asks the auth phase: the account phase
@@ -179,7 +182,7 @@ func TestPublickeyAloneIsRefused(t *testing.T) {
 	if err == nil {
 		t.Error("in by the key alone")
 	}
-	mustLeaveNoProcess(t)
+	mustLeaveNoProcess(t, "sshd")
 	events := theFleet.events.of(name)
 	if last := events[len(events)-1]; last["SPSE_TOTP_REASON"] != "code-not-seen" {
 		t.Errorf("the last event is %v", last)
@@ -217,14 +220,6 @@ func TestSSHDKeepsOneThread(t *testing.T) {
 }
 
 // --- logging in
-
-func passwordAndCode(_ *fleet, code string) []ssh.AuthMethod {
-	return []ssh.AuthMethod{answers(stage.Password, code)}
-}
-
-func keyPasswordAndCode(f *fleet, code string) []ssh.AuthMethod {
-	return []ssh.AuthMethod{ssh.PublicKeys(f.key), answers(stage.Password, code)}
-}
 
 // answers gives the password to the password's prompt, and the code to the
 // code's.
@@ -288,19 +283,23 @@ func logInWith(port int, user string, banner *string, methods ...ssh.AuthMethod)
 	return nil
 }
 
-// mustLeaveNoProcess demands that only the listening sshds are left.
-func mustLeaveNoProcess(t *testing.T) {
+// mustLeaveNoProcess demands that none is left but the listening sshds.
+func mustLeaveNoProcess(t *testing.T, program string) {
 	t.Helper()
+	want := 0
+	if program == "sshd" {
+		want = listeners
+	}
 	var pids []string
 	for range 100 {
 		var err error
-		if pids, err = stage.Processes("sshd"); err != nil {
+		if pids, err = stage.Processes(program); err != nil {
 			t.Fatal(err)
 		}
-		if len(pids) == listeners {
+		if len(pids) == want {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Errorf("%d processes of sshd are left, want the %d that listen", len(pids), listeners)
+	t.Errorf("%d processes of %s are left, want %d", len(pids), program, want)
 }

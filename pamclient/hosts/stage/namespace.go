@@ -150,3 +150,11 @@ func Cover(path, content string, mode os.FileMode) error {
 	}
 	return nil
 }
+
+// Uncover takes the topmost cover off.
+func Uncover(path string) error {
+	if err := unix.Unmount(path, 0); err != nil {
+		return fmt.Errorf("uncovering %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+// Package people plays those who log in: their phones, and their SSH client.
+// It is for tests.
+package people
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"spse-totp/totp"
+)
+
+// Person has an activated account, and the phone that goes with it.
+type Person struct {
+	Name string
+	Key  totp.Key
+
+	mu    sync.Mutex // protects what follows
+	spent totp.Step
+}
+
+// Code is a right code not used yet: of the present step or of the next, which
+// stay in the window while they travel. Without one, ok is false; there is one
+// again within 30 s.
+func (p *Person) Code() (code string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.Key.Params.StepAt(time.Now())
+	step := max(p.spent+1, now)
+	if step > now+1 {
+		return "", false
+	}
+	c, err := totp.CodeAt(p.Key.Secret, p.Key.Params, step)
+	if err != nil {
+		return "", false
+	}
+	p.spent = step
+	return c.Reveal(), true
+}
+
+// Spoilt is a code that is wrong: every digit changed.
+func Spoilt(code string) string {
+	return strings.Map(func(r rune) rune { return '0' + (r-'0'+5)%10 }, code)
+}
+
+// Crowd is so many people that there is always a code left.
+type Crowd struct {
+	mu     sync.Mutex // protects what follows
+	people []*Person
+	next   int
+}
+
+// Code takes whoever has a right code left, and that code.
+func (c *Crowd) Code() (*Person, string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range c.people {
+		p := c.people[c.next%len(c.people)]
+		c.next++
+		if code, ok := p.Code(); ok {
+			return p, code, nil
+		}
+	}
+	return nil, "", errors.New("nobody has a code left")
+}
+
+// --- activation, as root over control.sock
+
+// Control is a client of the daemon's control socket.
+func Control(socket string) *http.Client {
+	return &http.Client{Timeout: Hang, Transport: &http.Transport{
+		DisableKeepAlives: true, // the daemon may be another one next time
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
+}
+
+// ActivateAll activates accounts that never were.
+func ActivateAll(control *http.Client, names []string) (*Crowd, error) {
+	crowd := &Crowd{}
+	for _, name := range names {
+		p, err := Activate(control, name)
+		if err != nil {
+			return nil, err
+		}
+		crowd.people = append(crowd.people, p)
+	}
+	return crowd, nil
+}
+
+// Activate activates an account that never was, by the code before the present
+// one, so that the present one is still good.
+func Activate(control *http.Client, name string) (*Person, error) {
+	var offer struct {
+		KeyURI string `json:"key_uri"`
+		Handle string `json:"handle"`
+	}
+	if err := post(control, "offer", name, map[string]any{}, &offer); err != nil {
+		return nil, err
+	}
+	key, err := totp.ParseURI(offer.KeyURI)
+	if err != nil {
+		return nil, err
+	}
+	step := key.Params.StepAt(time.Now()) - 1
+	code, err := totp.CodeAt(key.Secret, key.Params, step)
+	if err != nil {
+		return nil, err
+	}
+	confirmation := map[string]any{"handle": offer.Handle, "codes": []string{code.Reveal()}}
+	return &Person{Name: name, Key: key, spent: step}, post(control, "activation", name, confirmation, nil)
+}
+
+func post(control *http.Client, what, name string, body, into any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	response, err := control.Post("http://control/v1/account/"+what+"?name="+url.QueryEscape(name), "application/json", bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s of %s: %s: %s", what, name, response.Status, said)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(said, into)
+}

@@ -1,0 +1,117 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// patience is how long a program may take to say what is waited for, or to end.
+const patience = 20 * time.Second
+
+// Terminal is a program at a terminal of 80x24.
+type Terminal struct {
+	cmd    *exec.Cmd
+	screen *os.File
+	said   chan string
+	unread string
+	echo   io.Writer
+	shown  strings.Builder
+}
+
+// Open starts the program. What it shows goes to echo too, but for what clears
+// a screen.
+func Open(echo io.Writer, cmd *exec.Cmd) (*Terminal, error) {
+	screen, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
+	}
+	t := &Terminal{cmd: cmd, screen: screen, said: make(chan string, 64), echo: echo}
+	go t.read()
+	return t, nil
+}
+
+func (t *Terminal) read() {
+	defer close(t.said)
+	buffer := make([]byte, 4096)
+	for {
+		n, err := t.screen.Read(buffer)
+		if n > 0 {
+			t.said <- string(buffer[:n])
+		}
+		if err != nil { // EIO: the program closed its terminal
+			return
+		}
+	}
+}
+
+// Wait reads till the pattern is seen, and returns what was read.
+func (t *Terminal) Wait(pattern string) (string, error) {
+	wanted := regexp.MustCompile(pattern)
+	limit := time.After(patience)
+	for {
+		if at := wanted.FindStringIndex(t.unread); at != nil {
+			read := t.unread[:at[1]]
+			t.unread = t.unread[at[1]:]
+			return read, nil
+		}
+		select {
+		case piece, more := <-t.said:
+			if !more {
+				return "", fmt.Errorf("%s ended before it said %q", t.cmd.Path, pattern)
+			}
+			t.unread += t.show(piece)
+		case <-limit:
+			return "", fmt.Errorf("%s did not say %q in time", t.cmd.Path, pattern)
+		}
+	}
+}
+
+var clearing = strings.NewReplacer("\033[2J", "", "\033[3J", "", "\033[H", "", "\033[?1049h", "", "\033[?1049l", "")
+
+func (t *Terminal) show(piece string) string {
+	piece = clearing.Replace(piece)
+	t.shown.WriteString(piece)
+	_, _ = io.WriteString(t.echo, piece) // for who watches
+	return piece
+}
+
+// Shown is all that the program showed so far.
+func (t *Terminal) Shown() string { return t.shown.String() }
+
+// Enter types a line.
+func (t *Terminal) Enter(line string) error {
+	_, err := t.screen.WriteString(line + "\r")
+	return err
+}
+
+// Ended waits for the program's end, and returns its exit status.
+func (t *Terminal) Ended() (int, error) {
+	limit := time.After(patience)
+	for {
+		select {
+		case piece, more := <-t.said:
+			t.show(piece)
+			if more {
+				continue
+			}
+			var exit *exec.ExitError
+			if err := t.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+				return -1, err
+			}
+			return t.cmd.ProcessState.ExitCode(), nil
+		case <-limit:
+			return -1, fmt.Errorf("%s does not end", t.cmd.Path)
+		}
+	}
+}
+
+// Close hangs up.
+func (t *Terminal) Close() { _ = t.screen.Close() }
