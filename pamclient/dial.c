@@ -18,11 +18,11 @@ const char *wire_name(enum wire wire)
 {
 	switch (wire) {
 	case WIRE_GONE:
-		return "the daemon is not there";
+		return "the daemon is not there: systemctl status spse-totpd";
 	case WIRE_LATE:
 		return "the daemon is late";
 	case WIRE_GARBLED:
-		return "the daemon's message is garbled";
+		return "the daemon's message is garbled: are module and daemon of one version?";
 	case WIRE_OK:
 		return "no error";
 	case WIRE_FAILED:

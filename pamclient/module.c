@@ -202,7 +202,7 @@ static int read_line(pam_handle_t *pamh, int argc, const char **argv, struct arg
 	const char *service = item(pamh, PAM_SERVICE), *bad;
 
 	if (!args_parse(argc, argv, ret_args, &bad))
-		return refuse(pamh, PAM_SERVICE_ERR, "bad argument: %s", bad);
+		return refuse(pamh, PAM_SERVICE_ERR, "bad argument: %s: correct the line in /etc/pam.d", bad);
 	if (service == NULL || service[0] == '\0')
 		return refuse(pamh, PAM_SERVICE_ERR, "there is no service");
 	*ret_service = service;

@@ -234,9 +234,9 @@ func TestLog(t *testing.T) {
 			p.withheld()
 			p.raw([]byte{1, 19})
 			p.hungUp()
-		}, "err: pam_spse_totp(sshd:auth): SOCKET: the daemon's message is garbled\n"},
-		"unknown argument": {"debug nullok", nil, "err: pam_spse_totp(sshd:auth): bad argument: nullok\n"},
-		"nobody there":     {"", nil, "err: pam_spse_totp(sshd:auth): SOCKET: the daemon is not there\n"},
+		}, "err: pam_spse_totp(sshd:auth): SOCKET: the daemon's message is garbled: are module and daemon of one version?\n"},
+		"unknown argument": {"debug nullok", nil, "err: pam_spse_totp(sshd:auth): bad argument: nullok: correct the line in /etc/pam.d\n"},
+		"nobody there":     {"", nil, "err: pam_spse_totp(sshd:auth): SOCKET: the daemon is not there: systemctl status spse-totpd\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

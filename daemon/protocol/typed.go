@@ -13,7 +13,9 @@ const redacted = "REDACTED"
 // logs or encodes it gets the word REDACTED; only Reveal gives the text. The
 // zero value is the empty text.
 type Typed struct {
-	text string
+	// A pointer, since fmt reaches an unexported field of somebody else's struct
+	// by reflection and calls no method there: all it can print is the address.
+	text *string
 }
 
 var (
@@ -25,13 +27,18 @@ var (
 )
 
 // NewTyped wraps the text.
-func NewTyped(text string) Typed { return Typed{text} }
+func NewTyped(text string) Typed { return Typed{&text} }
 
 // Reveal returns the text, for judging it and for the wire.
-func (t Typed) Reveal() string { return t.text }
+func (t Typed) Reveal() string {
+	if t.text == nil {
+		return ""
+	}
+	return *t.text
+}
 
 // IsEmpty says whether nothing but Enter was typed.
-func (t Typed) IsEmpty() bool { return t.text == "" }
+func (t Typed) IsEmpty() bool { return t.Reveal() == "" }
 
 // String returns REDACTED.
 func (Typed) String() string { return redacted }
