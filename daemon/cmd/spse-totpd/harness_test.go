@@ -28,7 +28,6 @@ import (
 	"spse-totp/daemon/internal/control"
 	"spse-totp/daemon/internal/seal"
 	"spse-totp/daemon/internal/store"
-	"spse-totp/daemon/internal/store/sqlite"
 	"spse-totp/daemon/protocol"
 	"spse-totp/totp"
 )
@@ -224,9 +223,7 @@ func (b *bench) read(name string) account.Account {
 
 func (b *bench) withStore(use func(*store.Store)) {
 	b.t.Helper()
-	s := store.New(func(ctx context.Context, mark []byte) (store.Engine, error) {
-		return sqlite.Open(ctx, b.database(), mark)
-	}, b.sealer, watch{audit.NewWriter(io.Discard)})
+	s := store.New(databaseIn(filepath.Dir(b.database())), b.sealer, watch{audit.NewWriter(io.Discard)})
 	defer func() {
 		if err := s.Close(); err != nil {
 			b.t.Error(err)

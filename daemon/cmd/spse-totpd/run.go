@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -79,17 +80,22 @@ func guardMemory() error {
 	return nil
 }
 
+// sealedKeyset is where spse-totpd.service has systemd look for the keyset.
+const sealedKeyset = "/etc/credstore.encrypted/spse-totp.keyset"
+
 // readKeyset takes the keyset from systemd's credential, or from its file,
 // which must be root's alone.
 func readKeyset(c config.Config) (*seal.Sealer, error) {
 	path, hint := c.Keyset, "spse-totp key init makes one where there is no database yet; where there is one, restore its keyset"
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
-		path, hint = filepath.Join(dir, "keyset"), "systemctl status spse-totpd tells what became of the credential"
-	} else if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		return nil, hinted{fmt.Errorf("keyset %s can be read by others", path), "chmod 600 " + path}
+		path, hint = filepath.Join(dir, "keyset"), "what "+sealedKeyset+" holds is no keyset: seal the copy of the keyset there again"
 	}
-	clear, err := os.ReadFile(path)
+	clear, err := readOwn(path)
 	if err != nil {
+		var own hinted
+		if errors.As(err, &own) {
+			hint = own.hint
+		}
 		return nil, hinted{fmt.Errorf("reading the keyset: %w", err), hint}
 	}
 	sealer, err := seal.New(clear)
@@ -99,6 +105,36 @@ func readKeyset(c config.Config) (*seal.Sealer, error) {
 	return sealer, nil
 }
 
+// maxKeyset bounds the keyset's file, in bytes; one key takes some 300.
+const maxKeyset = 64 << 10
+
+// readOwn reads a file that nobody else can have written or read: root's, or
+// this user's, or systemd's credential, of which a group may read too.
+func readOwn(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0) // a FIFO must not hold us up
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var info unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &info); err != nil {
+		return nil, err
+	}
+	forbidden := uint32(0o077)
+	if os.Getenv("CREDENTIALS_DIRECTORY") != "" {
+		forbidden = 0o037 // systemd grants the service's user by an ACL, which shows as the group's bits
+	}
+	switch {
+	case info.Mode&unix.S_IFMT != unix.S_IFREG || info.Size > maxKeyset:
+		return nil, fmt.Errorf("%s is no keyset", path)
+	case info.Uid != 0 && info.Uid != uint32(os.Geteuid()):
+		return nil, hinted{fmt.Errorf("%s belongs to uid %d", path, info.Uid), "chown root " + path}
+	case info.Mode&forbidden != 0:
+		return nil, hinted{fmt.Errorf("%s can be read by others", path), "chmod 600 " + path}
+	}
+	return io.ReadAll(f)
+}
+
 // openDatabase opens the database in systemd's state directory, or in the
 // configured one.
 func openDatabase(c config.Config) store.Opener {
@@ -106,11 +142,19 @@ func openDatabase(c config.Config) store.Opener {
 	if given := os.Getenv("STATE_DIRECTORY"); given != "" {
 		dir = given
 	}
-	return func(ctx context.Context, firstMark []byte) (store.Engine, error) {
+	return databaseIn(dir)
+}
+
+func databaseIn(dir string) store.Opener {
+	return func(ctx context.Context, firstMark []byte) (store.Engine, bool, error) {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
+			return nil, false, err
 		}
-		return sqlite.Open(ctx, filepath.Join(dir, config.DatabaseFile), firstMark)
+		engine, made, err := sqlite.Open(ctx, filepath.Join(dir, config.DatabaseFile), firstMark)
+		if err != nil {
+			return nil, false, err // and not a nil *Engine in an interface
+		}
+		return engine, made, nil
 	}
 }
 
@@ -176,7 +220,7 @@ func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, e
 			})
 		} else {
 			office.Store(officeOf(c))
-			events.Record(audit.Event{Kind: audit.Service, Message: "configuration reloaded"})
+			events.Record(audit.Event{Kind: audit.Service, Message: "configuration reloaded", Hint: "a changed folder or keyset is taken at the next start"})
 		}
 		notify(daemon.SdNotifyReady)
 	}

@@ -14,6 +14,13 @@ type watch struct{ events *audit.Log }
 
 var _ store.Watch = watch{}
 
+func (w watch) Made() {
+	w.events.Record(audit.Event{
+		Kind: audit.Created, Message: "a new database was made: everybody activates anew",
+		Hint: "if there was one before, stop the daemon, put it back from the backup, and find out where it went",
+	})
+}
+
 func (w watch) Failed(err error) {
 	w.events.Record(audit.Event{
 		Kind: audit.Alarm, Message: "no login can be judged: " + err.Error(), Hint: hintFor(err),
@@ -25,9 +32,12 @@ func (w watch) Healed() {
 }
 
 func (w watch) Tampered(id account.ID, err error) {
+	hint := "find out who wrote to the database; spse-totp remove lets the owner activate anew"
+	if errors.Is(err, account.ErrNewerRecord) {
+		hint = "install the newer spse-totp again"
+	}
 	w.events.Record(audit.Event{
-		Kind: audit.Alarm, Account: id, Message: "a record does not open, its owner is refused: " + err.Error(),
-		Hint: "find out who wrote to the database; spse-totp remove lets the owner activate anew",
+		Kind: audit.Alarm, Account: id, Message: "a record does not open, its owner is refused: " + err.Error(), Hint: hint,
 	})
 }
 
@@ -41,6 +51,9 @@ func hintFor(err error) string {
 		{store.ErrReadOnly, "make the state directory and its files writable for the daemon"},
 		{store.ErrNewerSchema, "install the newer spse-totp again, or restore the backup made before the upgrade"},
 		{store.ErrInUse, "stop the other daemon that uses this database"},
+		{store.ErrMoved, "put the database back in its place; what is there now is looked at anew"},
+		{store.ErrGone, "put the database back from the backup; to begin anew, with everybody activating again, restart the daemon"},
+		{store.ErrEdited, "find out who wrote to the database, and restore it from the backup"},
 		{store.ErrNoMark, "someone edited the database: restore it from the backup"},
 		{seal.ErrOpen, "the keyset is not the one of this database: restore that keyset, or the database that belongs to it"},
 		{store.ErrDamaged, "restore the database from the backup; keep the damaged file"},

@@ -37,6 +37,7 @@ const (
 	Alarm      Kind = "alarm"    // something that an administrator must look at
 	Recovery   Kind = "recovery" // the end of an alarm
 	Service    Kind = "service"  // the daemon itself: started, reloaded, stopping
+	Created    Kind = "created"  // a new database, with nobody in it
 )
 
 // Drawn once at random (journalctl --new-id128), and never changed.
@@ -52,13 +53,14 @@ var messageIDs = map[Kind]string{
 	Alarm:      "774cbfe4e1bc457f90ff0a1ef0c2ded0",
 	Recovery:   "85b0c05f255f4c369d4ec8f204357a63",
 	Service:    "4308ea648b1c437bbd424a842b29cae5",
+	Created:    "13954a5f6aec41d4beda9a4ae5af8f68",
 }
 
 // Event is one thing that happened. Empty fields are left out.
 type Event struct {
 	Kind    Kind
 	Account account.ID
-	Version uint64 // of the record afterwards: it shows when an old one is put back
+	Version uint64 // of the record afterwards, where it was read: it shows when an old one is put back
 
 	Accepted bool
 	Reason   string
@@ -68,6 +70,7 @@ type Event struct {
 	TTY     string
 	Caller  string // who asked, by the kernel's word
 
+	By     string // who that is, by the login uid
 	Why    string // the reason that a person gave
 	Letter string // the number of the letter that asked for it
 
@@ -75,45 +78,118 @@ type Event struct {
 	Hint    string // what to do now
 }
 
+// sinkWait is how long an event may take to reach the journal: a reader that
+// stands still must not keep anybody from logging in.
+const sinkWait = time.Second
+
+// maxWaiting bounds the events that wait for a reader that stands still.
+const maxWaiting = 1024
+
 // Log takes events. It is safe for concurrent use.
 type Log struct {
-	send func(message string, priority journal.Priority, fields map[string]string) error
+	waiting chan waiting
 
-	mu  sync.Mutex // protects out
-	out io.Writer
+	mu    sync.Mutex // protects what follows
+	stuck bool       // the reader stands still; nobody waits for it any more
+	lost  int
 }
+
+// waiting is an event on its way.
+type waiting struct {
+	event Event
+	taken chan struct{} // closed when the sink has it
+}
+
+// sink is where events go: the journal, or lines.
+type sink func(message string, priority journal.Priority, fields map[string]string) error
 
 // New logs to the journal where systemd has connected standard error to it,
 // else to standard error, where whoever runs the daemon by hand reads it.
 func New() *Log {
-	l := &Log{out: os.Stderr}
-	if connected, err := journal.StderrIsJournalStream(); err == nil && connected {
-		l.send = journal.Send
+	lines := lineSink(os.Stderr)
+	if connected, err := journal.StderrIsJournalStream(); err != nil || !connected {
+		return start(lines)
 	}
-	return l
+	return start(func(message string, priority journal.Priority, fields map[string]string) error {
+		if journal.Send(message, priority, fields) == nil {
+			return nil
+		}
+		return lines(message, priority, fields)
+	})
 }
 
 // NewWriter logs JSON lines to out.
-func NewWriter(out io.Writer) *Log { return &Log{out: out} }
+func NewWriter(out io.Writer) *Log { return start(lineSink(out)) }
 
-// Record writes the event. It cannot fail: what the journal does not take goes
-// to standard error.
+func start(to sink) *Log {
+	l := &Log{waiting: make(chan waiting, maxWaiting)}
+	go func() {
+		for w := range l.waiting {
+			_ = to(w.event.message(), w.event.priority(), w.event.fields()) // there is nowhere left to say that it failed
+			close(w.taken)
+		}
+	}()
+	return l
+}
+
+func lineSink(out io.Writer) sink {
+	return func(message string, priority journal.Priority, fields map[string]string) error {
+		line := maps.Clone(fields)
+		line["MESSAGE"] = message
+		line["PRIORITY"] = strconv.Itoa(int(priority))
+		line["TIME"] = time.Now().UTC().Format(time.RFC3339Nano)
+		b, err := json.Marshal(line)
+		if err != nil {
+			panic("audit: internal error: " + err.Error()) // a map of strings always encodes
+		}
+		_, err = out.Write(append(b, '\n'))
+		return err
+	}
+}
+
+// Record writes the event, before it returns if the sink takes it in time. It
+// cannot fail: of events that no sink takes the number is told, later.
 func (l *Log) Record(e Event) {
-	fields := e.fields()
-	if l.send != nil && l.send(e.message(), e.priority(), fields) == nil {
+	l.mu.Lock()
+	stuck, lost := l.stuck, l.lost
+	l.mu.Unlock()
+	if lost > 0 && !stuck {
+		l.tellLoss(lost)
+	}
+	w := waiting{event: e, taken: make(chan struct{})}
+	select {
+	case l.waiting <- w:
+	default:
+		l.note(func() { l.lost++ })
 		return
 	}
-	line := maps.Clone(fields)
-	line["MESSAGE"] = e.message()
-	line["PRIORITY"] = strconv.Itoa(int(e.priority()))
-	line["TIME"] = time.Now().UTC().Format(time.RFC3339Nano)
-	b, err := json.Marshal(line)
-	if err != nil {
-		panic("audit: internal error: " + err.Error()) // a map of strings always encodes
+	if stuck { // it is in the queue, which is all that can be done now
+		go l.unstick(w)
+		return
 	}
+	select {
+	case <-w.taken:
+	case <-time.After(sinkWait):
+		l.note(func() { l.stuck = true })
+		go l.unstick(w)
+	}
+}
+
+// unstick waits for the reader to move again.
+func (l *Log) unstick(w waiting) {
+	<-w.taken
+	l.note(func() { l.stuck = false })
+}
+
+func (l *Log) tellLoss(lost int) {
+	l.note(func() { l.lost -= lost })
+	l.Record(Event{Kind: Alarm, Message: fmt.Sprintf("%d events were lost: nothing took them", lost), Hint: "look at the journal: systemctl status systemd-journald"})
+}
+
+func (l *Log) note(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = l.out.Write(append(b, '\n')) // there is nowhere left to say that it failed
+	change()
 }
 
 func (e Event) fields() map[string]string {
@@ -121,6 +197,8 @@ func (e Event) fields() map[string]string {
 	if e.Account.Name != "" {
 		fields["SPSE_TOTP_REALM"] = e.Account.Realm
 		fields["SPSE_TOTP_ACCOUNT"] = e.Account.Name
+	}
+	if e.Version > 0 {
 		fields["SPSE_TOTP_VERSION"] = strconv.FormatUint(e.Version, 10)
 	}
 	if e.Reason != "" {
@@ -128,7 +206,7 @@ func (e Event) fields() map[string]string {
 	}
 	for name, value := range map[string]string{
 		"SPSE_TOTP_REASON": e.Reason, "SPSE_TOTP_SERVICE": e.Service, "SPSE_TOTP_RHOST": e.RHost,
-		"SPSE_TOTP_TTY": e.TTY, "SPSE_TOTP_CALLER": e.Caller, "SPSE_TOTP_WHY": e.Why,
+		"SPSE_TOTP_TTY": e.TTY, "SPSE_TOTP_CALLER": e.Caller, "SPSE_TOTP_BY": e.By, "SPSE_TOTP_WHY": e.Why,
 		"SPSE_TOTP_LETTER": e.Letter, "SPSE_TOTP_HINT": e.Hint,
 	} {
 		if value != "" {
@@ -160,7 +238,7 @@ func (e Event) message() string {
 		fmt.Fprintf(&b, ": %s (%s)", e.verdict(), e.Reason)
 	}
 	for _, part := range [][2]string{
-		{", service ", e.Service}, {", from ", e.RHost}, {", by ", e.Caller}, {", because: ", e.Why},
+		{", service ", e.Service}, {", from ", e.RHost}, {", by ", e.Caller}, {", who logged in as ", e.By}, {", because: ", e.Why},
 		{", letter ", e.Letter}, {". ", e.Hint},
 	} {
 		if part[1] != "" {
@@ -184,6 +262,8 @@ func (e Event) priority() journal.Priority {
 	switch {
 	case e.Kind == Alarm:
 		return journal.PriAlert
+	case e.Kind == Created:
+		return journal.PriWarning
 	case e.Kind == Service, e.Kind == Recovery, e.Accepted:
 		return journal.PriInfo
 	default:

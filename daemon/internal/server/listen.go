@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -28,8 +29,8 @@ type Sockets struct {
 
 // Listen takes the sockets from systemd, or, run by hand, makes them in dir.
 func Listen(dir string) (Sockets, error) {
-	_, bySystemd := os.LookupEnv("LISTEN_FDS")
-	given, err := activation.ListenersWithNames() // leaves out what is no listener
+	bySystemd := os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) // sd_listen_fds(3)
+	given, err := activation.ListenersWithNames()                     // leaves out what is no listener
 	if err != nil {
 		return Sockets{}, fmt.Errorf("taking sockets from systemd: %w", err)
 	}

@@ -19,15 +19,27 @@ var (
 	ErrReadOnly = errors.New("database is read-only")
 	// ErrFull: no space is left for the database.
 	ErrFull = errors.New("disk is full")
+	// ErrEdited: the database's schema is not the one this program made:
+	// somebody put in a trigger, a view or the like.
+	ErrEdited = errors.New("database was edited: its schema is not ours")
+	// ErrMoved: the file is not the one that was opened: deleted, replaced or
+	// cut under the daemon. What is written to it is lost.
+	ErrMoved = errors.New("database was moved from under the daemon")
+	// ErrGone: there was a database, and there is none now.
+	ErrGone = errors.New("database is gone")
 	// ErrInUse: another daemon has the database.
 	ErrInUse = errors.New("database is in use by another daemon")
 )
 
-// Row is one sealed record at rest. Version 0 is no row.
+// Row is one sealed record at rest. Its zero value is no row. The version is
+// not to be trusted before it was compared with the record's own.
 type Row struct {
 	Version uint64
 	Sealed  []byte
 }
+
+// There says whether there is such a row.
+func (r Row) There() bool { return r.Version != 0 || len(r.Sealed) > 0 }
 
 // Change takes one row from one version to the next, whole or not at all.
 type Change struct {
@@ -57,6 +69,6 @@ type Engine interface {
 	Close() error
 }
 
-// Opener opens the engine, or makes its database with firstMark in it where
-// there is none yet.
-type Opener func(ctx context.Context, firstMark []byte) (Engine, error)
+// Opener opens the engine. Where there is no database yet it makes one with
+// firstMark in it, and says so; with no firstMark it fails with ErrGone.
+type Opener func(ctx context.Context, firstMark []byte) (engine Engine, made bool, err error)

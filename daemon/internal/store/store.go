@@ -29,6 +29,12 @@ const (
 
 	// markEvery is how far the clock mark may lag, to save writes.
 	markEvery = time.Minute
+	// maxConflicts is how often an update is decided anew; only a database that
+	// somebody meddles with conflicts more often.
+	maxConflicts = 100
+	// healAfter is how long a store that failed in use must work before it is
+	// called healed: on a full disk one commit fits now and then.
+	healAfter = 10 * time.Second
 	// reopenEvery is the pause between tries to open a store that failed.
 	reopenEvery = time.Second
 )
@@ -48,16 +54,18 @@ type Store struct {
 
 	mu      sync.Mutex // protects what follows
 	engine  Engine
+	opened  bool // once in this store's life: no other database is made then
 	failure error
 	retryAt time.Time
-	// unproven says that the engine failed in use: on a full disk it opens well
-	// again, so that only a commit shows that it works.
-	unproven bool
+	// failedAt is when the engine last failed in use, zero if it failed to open.
+	failedAt time.Time
 	mark     time.Time
 }
 
 // Watch hears of what an administrator must look at.
 type Watch interface {
+	// Made: there was no database, and a new one was made.
+	Made()
 	// Failed: the engine failed, for a new cause.
 	Failed(err error)
 	// Healed: it works again.
@@ -76,9 +84,9 @@ func New(open Opener, sealer *seal.Sealer, watch Watch) *Store {
 // an error nothing may be let in: the outcome is unknown.
 func (s *Store) Update(ctx context.Context, id account.ID, decide Decide) (account.Account, account.Outcome, error) {
 	defer s.accounts.lock(id)()
-	for {
+	for range maxConflicts {
 		a, outcome, err := s.updateOnce(ctx, id, decide)
-		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
+		if errors.Is(err, ErrConflict) {
 			continue // another host was faster: decide anew on what it left
 		}
 		if err != nil {
@@ -86,6 +94,7 @@ func (s *Store) Update(ctx context.Context, id account.ID, decide Decide) (accou
 		}
 		return a, outcome, nil
 	}
+	return account.Account{}, account.Outcome{}, ErrConflict
 }
 
 func (s *Store) updateOnce(ctx context.Context, id account.ID, decide Decide) (account.Account, account.Outcome, error) {
@@ -188,7 +197,7 @@ func (s *Store) Remove(ctx context.Context, id account.ID) (account.Account, err
 	if err != nil {
 		return account.Account{}, s.failed(engine, fmt.Errorf("reading a record: %w", err))
 	}
-	if row.Version == 0 {
+	if !row.There() {
 		return account.Account{}, nil
 	}
 	if err := engine.Swap(ctx, Change{ID: id, From: row.Version}); err != nil {
@@ -196,7 +205,7 @@ func (s *Store) Remove(ctx context.Context, id account.ID) (account.Account, err
 	}
 	a, err := s.tryRecord(id, row)
 	if err != nil {
-		return account.Account{Version: row.Version}, nil
+		return account.Account{Version: max(row.Version, 1)}, nil // there was one
 	}
 	return a, nil
 }
@@ -238,7 +247,7 @@ func (s *Store) openRecord(id account.ID, row Row) (account.Account, error) {
 }
 
 func (s *Store) tryRecord(id account.ID, row Row) (account.Account, error) {
-	if row.Version == 0 {
+	if !row.There() {
 		return account.Account{}, nil
 	}
 	record, err := s.seal.Open(recordLabel(id), row.Sealed)
@@ -276,8 +285,8 @@ func (s *Store) engineNow(ctx context.Context) (Engine, error) {
 		s.fail(fmt.Errorf("opening the store: %w", err))
 		return nil, s.failure
 	}
-	s.engine, s.mark = engine, mark
-	if !s.unproven {
+	s.engine, s.mark, s.opened = engine, mark, true
+	if s.failedAt.IsZero() { // what failed to open, and opens, works
 		s.heal()
 	}
 	return engine, nil
@@ -286,19 +295,25 @@ func (s *Store) engineNow(ctx context.Context) (Engine, error) {
 // heal ends a failure. s.mu is held.
 func (s *Store) heal() {
 	if s.failure != nil {
-		s.failure, s.unproven = nil, false
+		s.failure, s.failedAt = nil, time.Time{}
 		s.watch.Healed()
 	}
 }
 
 func (s *Store) openEngine(ctx context.Context) (Engine, time.Time, error) {
-	firstMark, err := s.sealMark(time.Time{})
+	var firstMark []byte
+	if !s.opened {
+		var err error
+		if firstMark, err = s.sealMark(time.Time{}); err != nil {
+			return nil, time.Time{}, err
+		}
+	}
+	engine, made, err := s.open(ctx, firstMark)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	engine, err := s.open(ctx, firstMark)
-	if err != nil {
-		return nil, time.Time{}, err
+	if made {
+		s.watch.Made()
 	}
 	mark, err := s.readMark(ctx, engine)
 	if err != nil {
@@ -319,7 +334,7 @@ func (s *Store) failed(engine Engine, err error) error {
 	if s.engine == engine {
 		s.engine = nil
 		_ = engine.Close() // it failed already, which is what is told
-		s.unproven = true
+		s.failedAt = time.Now()
 		s.fail(err)
 	}
 	return err
@@ -377,7 +392,9 @@ func (s *Store) newMark(mark time.Time) ([]byte, error) {
 func (s *Store) committed(mark time.Time, change *Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heal()
+	if time.Since(s.failedAt) >= healAfter {
+		s.heal()
+	}
 	if len(change.Mark) > 0 && mark.After(s.mark) {
 		s.mark = mark
 	}

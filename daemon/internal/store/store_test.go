@@ -25,12 +25,14 @@ var (
 // heard is a store.Watch that keeps what it hears.
 type heard struct {
 	mu       sync.Mutex
+	made     int
 	failed   []error
 	healed   int
 	tampered []account.ID
 }
 
 func (h *heard) Failed(err error) { h.mu.Lock(); defer h.mu.Unlock(); h.failed = append(h.failed, err) }
+func (h *heard) Made()            { h.mu.Lock(); defer h.mu.Unlock(); h.made++ }
 func (h *heard) Healed()          { h.mu.Lock(); defer h.mu.Unlock(); h.healed++ }
 func (h *heard) Tampered(id account.ID, _ error) {
 	h.mu.Lock()
@@ -58,11 +60,17 @@ func newBench(t *testing.T) *bench {
 	return &bench{path: filepath.Join(t.TempDir(), "accounts.db"), sealer: sealer, heard: &heard{}}
 }
 
+func (b *bench) opener(ctx context.Context, mark []byte) (store.Engine, bool, error) {
+	engine, made, err := sqlite.Open(ctx, b.path, mark)
+	if err != nil {
+		return nil, false, err // not a nil *Engine
+	}
+	return engine, made, nil
+}
+
 func (b *bench) open(t *testing.T) *store.Store {
 	t.Helper()
-	s := store.New(func(ctx context.Context, mark []byte) (store.Engine, error) {
-		return sqlite.Open(ctx, b.path, mark)
-	}, b.sealer, b.heard)
+	s := store.New(b.opener, b.sealer, b.heard)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
@@ -188,7 +196,7 @@ func TestWhatChangesNothingWritesNothing(t *testing.T) {
 // open: its owner is refused, others are not, and an alarm is raised.
 func TestEditedRecordsDoNotOpen(t *testing.T) {
 	for name, statement := range map[string]string{
-		"a byte changed":       `UPDATE account SET sealed = CAST(substr(sealed, 1, 30) || x'00' || substr(sealed, 32) AS BLOB) WHERE name = CAST('budi' AS BLOB)`,
+		"a byte changed":       `UPDATE account SET sealed = CAST(substr(sealed, 1, 30) || iif(substr(sealed, 31, 1) = x'00', x'01', x'00') || substr(sealed, 32) AS BLOB) WHERE name = CAST('budi' AS BLOB)`,
 		"cut":                  `UPDATE account SET sealed = substr(sealed, 1, 40) WHERE name = CAST('budi' AS BLOB)`,
 		"empty":                `UPDATE account SET sealed = x'' WHERE name = CAST('budi' AS BLOB)`,
 		"another account's":    `UPDATE account SET sealed = (SELECT sealed FROM account WHERE name = CAST('siti' AS BLOB)) WHERE name = CAST('budi' AS BLOB)`,
@@ -270,13 +278,13 @@ func TestTheStoreHealsOnceTheCauseIsGone(t *testing.T) {
 	b := newBench(t)
 	var mu sync.Mutex
 	broken := true
-	s := store.New(func(ctx context.Context, mark []byte) (store.Engine, error) {
+	s := store.New(func(ctx context.Context, mark []byte) (store.Engine, bool, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if broken {
-			return nil, store.ErrReadOnly
+			return nil, false, store.ErrReadOnly
 		}
-		return sqlite.Open(ctx, b.path, mark)
+		return b.opener(ctx, mark)
 	}, b.sealer, b.heard)
 	defer s.Close()
 	for range 50 {
@@ -311,7 +319,7 @@ func TestTheClockMarkIsWrittenAtMostOnceAMinuteAndNeverBack(t *testing.T) {
 	offer := activate(t, s, budi, noon)
 	marks := map[string]bool{}
 	read := func() {
-		engine, err := sqlite.Open(t.Context(), b.path, nil)
+		engine, _, err := sqlite.Open(t.Context(), b.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 // commits itself, and takes along whoever came meanwhile. One flush to disk
 // then serves them all, and no change waits for a clock or another goroutine.
 type group struct {
+	inPlace                func() error // whether the file is still the one that was opened
 	db                     *sql.DB
 	update, insert, remove *sql.Stmt
 	mark                   *sql.Stmt
@@ -29,8 +30,8 @@ type pending struct {
 	ready  chan bool // true: lead the next commit
 }
 
-func (g *group) prepare(ctx context.Context, db *sql.DB) error {
-	g.db = db
+func (g *group) prepare(ctx context.Context, db *sql.DB, inPlace func() error) error {
+	g.db, g.inPlace = db, inPlace
 	for _, s := range []struct {
 		into  **sql.Stmt
 		query string
@@ -99,6 +100,9 @@ func (g *group) lead() {
 // commit writes a batch in one transaction. An error is everyone's: nothing of
 // the batch is known to be written. A conflict is one change's own.
 func (g *group) commit(batch []*pending) error {
+	if err := g.inPlace(); err != nil {
+		return err
+	}
 	ctx := context.Background()
 	tx, err := g.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -117,12 +121,12 @@ func (g *group) apply(ctx context.Context, tx *sql.Tx, c store.Change) (conflict
 	var result sql.Result
 	realm, name := c.ID.Realm, []byte(c.ID.Name)
 	switch {
-	case c.To.Version == 0:
-		result, err = tx.StmtContext(ctx, g.remove).ExecContext(ctx, realm, name, c.From)
+	case !c.To.There():
+		result, err = tx.StmtContext(ctx, g.remove).ExecContext(ctx, realm, name, int64(c.From))
 	case c.From == 0:
 		result, err = tx.StmtContext(ctx, g.insert).ExecContext(ctx, c.To.Version, c.To.Sealed, realm, name)
 	default:
-		result, err = tx.StmtContext(ctx, g.update).ExecContext(ctx, c.To.Version, c.To.Sealed, realm, name, c.From)
+		result, err = tx.StmtContext(ctx, g.update).ExecContext(ctx, c.To.Version, c.To.Sealed, realm, name, int64(c.From))
 	}
 	if err != nil {
 		return nil, err

@@ -6,7 +6,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
@@ -29,6 +32,8 @@ const (
 // Engine is a store.Engine over one SQLite file.
 type Engine struct {
 	db      *sql.DB
+	path    string
+	opened  os.FileInfo
 	read    *sql.Stmt
 	commits group
 }
@@ -36,28 +41,88 @@ type Engine struct {
 var _ store.Engine = (*Engine)(nil)
 
 // Open opens the database at path, checks it, and brings its schema up to
-// date; where there is none it makes one, with firstMark in it. It holds the
-// file's lock till Close or the end of the process: one daemon per file.
-func Open(ctx context.Context, path string, firstMark []byte) (*Engine, error) {
+// date. Where there is none it makes one with firstMark in it, and says so. It
+// holds the file's lock till Close or the end of the process: one daemon per
+// file.
+func Open(ctx context.Context, path string, firstMark []byte) (e *Engine, made bool, err error) {
+	if _, err := sqlite.Fdatasync(true); err != nil { // a commit flushes the file's data, not its times
+		return nil, false, fmt.Errorf("setting up SQLite: %w", err)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(firstMark) == 0:
+		return nil, false, store.ErrGone
+	case errors.Is(err, fs.ErrNotExist):
+		if err := create(ctx, path, firstMark); err != nil {
+			return nil, false, explain(err)
+		}
+		made = true
+	case err == nil && info.Size() == 0: // ours is never empty: create sees to it
+		return nil, false, fmt.Errorf("%w: the file is empty", store.ErrDamaged)
+	}
+	e, err = openExisting(ctx, path)
+	return e, made, err
+}
+
+// create makes the database beside its place, whole, and then puts it there: a
+// file in its place is never a half-made one.
+func create(ctx context.Context, path string, firstMark []byte) error {
+	half := path + ".new"
+	for _, left := range []string{half, half + "-wal", half + "-shm"} { // by a start that was cut short
+		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	db, err := open(ctx, half)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(migrate(ctx, db, firstMark), db.Close()); err != nil { // Close brings the WAL into the file
+		return err
+	}
+	if err := os.Rename(half, path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+func openExisting(ctx context.Context, path string) (*Engine, error) {
 	if err := writable(path); err != nil {
 		return nil, err
 	}
-	if _, err := sqlite.Fdatasync(true); err != nil { // a commit flushes the file's data, not its times
-		return nil, fmt.Errorf("setting up SQLite: %w", err)
-	}
-	db, err := sql.Open("sqlite", dsn(path))
+	db, err := open(ctx, path)
 	if err != nil {
 		return nil, explain(err)
 	}
-	// Statements share one connection: it alone holds the file's lock.
-	db.SetMaxOpenConns(1)
-	db.SetMaxIdleConns(1)
-	e := &Engine{db: db}
-	if err := e.prepare(ctx, firstMark); err != nil {
+	e := &Engine{db: db, path: path}
+	if err := e.prepare(ctx); err != nil {
 		_ = db.Close() // opening failed already, which is what is told
 		return nil, explain(err)
 	}
 	return e, nil
+}
+
+func open(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		return nil, err
+	}
+	// Statements share one connection: it alone holds the file's lock.
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	if err := db.PingContext(ctx); err != nil {
+		_ = db.Close() // opening failed already, which is what is told
+		return nil, err
+	}
+	return db, nil
 }
 
 // writable finds a database that cannot be written: SQLite would open it to
@@ -85,22 +150,37 @@ func dsn(path string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: options.Encode()}).String()
 }
 
-func (e *Engine) prepare(ctx context.Context, firstMark []byte) error {
-	if err := e.db.PingContext(ctx); err != nil {
-		return err
-	}
+func (e *Engine) prepare(ctx context.Context) error {
 	if err := quickCheck(ctx, e.db); err != nil {
 		return err
 	}
-	if err := migrate(ctx, e.db, firstMark); err != nil {
+	if err := migrate(ctx, e.db, nil); err != nil {
 		return err
 	}
-	read, err := e.db.PrepareContext(ctx, `SELECT version, sealed FROM account WHERE realm = ? AND name = ?`)
+	if err := checkSchema(ctx, e.db); err != nil {
+		return err
+	}
+	var err error
+	if e.opened, err = os.Stat(e.path); err != nil {
+		return err
+	}
+	if e.read, err = e.db.PrepareContext(ctx, `SELECT version, sealed FROM account WHERE realm = ? AND name = ?`); err != nil {
+		return err
+	}
+	return e.commits.prepare(ctx, e.db, e.inPlace)
+}
+
+// inPlace fails where the path no longer leads to the file that is open: what
+// is read and written there would be gone with the next start.
+func (e *Engine) inPlace() error {
+	now, err := os.Stat(e.path)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", store.ErrMoved, err)
 	}
-	e.read = read
-	return e.commits.prepare(ctx, e.db)
+	if !os.SameFile(now, e.opened) || now.Size() < e.opened.Size() {
+		return store.ErrMoved
+	}
+	return nil
 }
 
 // quickCheck finds damaged pages that the first query would not touch.
@@ -117,18 +197,17 @@ func quickCheck(ctx context.Context, db *sql.DB) error {
 
 // Read implements store.Engine.
 func (e *Engine) Read(ctx context.Context, id account.ID) (store.Row, error) {
+	if err := e.inPlace(); err != nil {
+		return store.Row{}, err
+	}
+	var version int64
 	var row store.Row
-	err := e.read.QueryRowContext(ctx, id.Realm, []byte(id.Name)).Scan(&row.Version, &row.Sealed)
+	err := e.read.QueryRowContext(ctx, id.Realm, []byte(id.Name)).Scan(&version, &row.Sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Row{}, nil
 	}
-	if err != nil {
-		return store.Row{}, explain(err)
-	}
-	if row.Version == 0 { // CHECK forbids it, so somebody else wrote it
-		return store.Row{}, store.ErrTampered
-	}
-	return row, nil
+	row.Version = uint64(version) // a negative one is edited, and equals no record's
+	return row, explain(err)
 }
 
 // Each implements store.Engine. It reads all rows before it visits the first,
@@ -147,10 +226,11 @@ func (e *Engine) Each(ctx context.Context, visit func(account.ID, store.Row) err
 	for rows.Next() {
 		var en entry
 		var name []byte
-		if err := rows.Scan(&en.id.Realm, &name, &en.row.Version, &en.row.Sealed); err != nil {
+		var version int64
+		if err := rows.Scan(&en.id.Realm, &name, &version, &en.row.Sealed); err != nil {
 			return explain(err)
 		}
-		en.id.Name = string(name)
+		en.id.Name, en.row.Version = string(name), uint64(version)
 		all = append(all, en)
 	}
 	if err := rows.Err(); err != nil {

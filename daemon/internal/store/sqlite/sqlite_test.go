@@ -15,9 +15,9 @@ import (
 
 var budi = account.Host("budi")
 
-func open(t *testing.T, path string) *Engine {
+func opened(t *testing.T, path string) *Engine {
 	t.Helper()
-	e, err := Open(t.Context(), path, []byte("first mark"))
+	e, _, err := Open(t.Context(), path, []byte("first mark"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func row(version uint64) store.Row {
 }
 
 func TestSwapTakesARowFromOneVersionToTheNext(t *testing.T) {
-	e := open(t, filepath.Join(t.TempDir(), "a.db"))
+	e := opened(t, filepath.Join(t.TempDir(), "a.db"))
 	swap(t, e, store.Change{ID: budi, To: row(1)})
 	swap(t, e, store.Change{ID: budi, From: 1, To: row(2)})
 	got, err := e.Read(t.Context(), budi)
@@ -65,7 +65,7 @@ func TestSwapTakesARowFromOneVersionToTheNext(t *testing.T) {
 }
 
 func TestNamesAreBytes(t *testing.T) {
-	e := open(t, filepath.Join(t.TempDir(), "a.db"))
+	e := opened(t, filepath.Join(t.TempDir(), "a.db"))
 	for i, name := range []string{"budi", "Budi", "budi ", "budi\x00", "bud\xff", "b\u00fcdi", "bu\u0308di", "budi\n"} {
 		swap(t, e, store.Change{ID: account.Host(name), To: row(uint64(i + 1))})
 	}
@@ -80,7 +80,7 @@ func TestNamesAreBytes(t *testing.T) {
 
 func TestManyCallersShareCommitsAndLoseNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
-	e := open(t, path)
+	e := opened(t, path)
 	const callers, each = 64, 20
 	var wg sync.WaitGroup
 	for c := range callers {
@@ -97,7 +97,7 @@ func TestManyCallersShareCommitsAndLoseNothing(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := open(t, path)
+	again := opened(t, path)
 	count := 0
 	if err := again.Each(t.Context(), func(_ account.ID, r store.Row) error {
 		if count++; r.Version != each {
@@ -111,8 +111,8 @@ func TestManyCallersShareCommitsAndLoseNothing(t *testing.T) {
 
 func TestOneDaemonPerFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
-	open(t, path)
-	if _, err := Open(t.Context(), path, nil); !errors.Is(err, store.ErrInUse) {
+	opened(t, path)
+	if _, _, err := Open(t.Context(), path, nil); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("a second daemon got %v", err)
 	}
 }
@@ -128,6 +128,13 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"newer": {func(t *testing.T, path string) {
 			edit(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, 1)`)
 		}, store.ErrNewerSchema},
+		"a trigger": {func(t *testing.T, path string) {
+			edit(t, path, `CREATE TRIGGER undo AFTER UPDATE ON account BEGIN UPDATE account SET sealed = OLD.sealed WHERE name = NEW.name; END`)
+		}, store.ErrEdited},
+		"a table of somebody's": {func(t *testing.T, path string) { edit(t, path, `CREATE TABLE more (x)`) }, store.ErrEdited},
+		"a table taken out":     {func(t *testing.T, path string) { edit(t, path, `DROP TABLE clock_mark`) }, store.ErrEdited},
+		"empty":                 {func(t *testing.T, path string) { write(t, path, nil) }, store.ErrDamaged},
+		"deleted":               {func(t *testing.T, path string) { remove(t, path) }, store.ErrGone},
 		"damaged page": {func(t *testing.T, path string) {
 			b, err := os.ReadFile(path)
 			if err != nil {
@@ -142,17 +149,24 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.db")
 			if name != "no database" {
-				e := open(t, path)
+				e := opened(t, path)
 				swap(t, e, store.Change{ID: budi, To: row(1)})
 				if err := e.Close(); err != nil {
 					t.Fatal(err)
 				}
 			}
 			c.spoil(t, path)
-			if _, err := Open(t.Context(), path, nil); !errors.Is(err, c.want) {
+			if _, _, err := Open(t.Context(), path, nil); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -166,12 +180,50 @@ func write(t *testing.T, path string, b []byte) {
 // edit is what somebody with the sqlite3 program could do.
 func edit(t *testing.T, path, statement string) {
 	t.Helper()
-	e, err := Open(t.Context(), path, nil)
+	e, _, err := Open(t.Context(), path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
 	if _, err := e.db.ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A database that is moved from under the daemon takes no more commits.
+func TestWhatIsMovedAwayIsNotWritten(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"deleted":  remove,
+		"replaced": func(t *testing.T, path string) { remove(t, path); write(t, path, []byte("another")) },
+		"cut":      func(t *testing.T, path string) { write(t, path, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.db")
+			e := opened(t, path)
+			swap(t, e, store.Change{ID: budi, To: row(1)})
+			spoil(t, path)
+			if err := e.Swap(t.Context(), store.Change{ID: budi, From: 1, To: row(2)}); !errors.Is(err, store.ErrMoved) {
+				t.Errorf("a commit: %v", err)
+			}
+			if _, err := e.Read(t.Context(), budi); !errors.Is(err, store.ErrMoved) {
+				t.Errorf("a look: %v", err)
+			}
+		})
+	}
+}
+
+// A start that was cut short leaves what the next one clears away.
+func TestAHalfMadeDatabaseIsMadeAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	write(t, path+".new", []byte("half"))
+	write(t, path+".new-wal", []byte("made"))
+	e, made, err := Open(t.Context(), path, []byte("first mark"))
+	if err != nil || !made {
+		t.Fatalf("made %v, %v", made, err)
+	}
+	defer e.Close()
+	left, err := filepath.Glob(path + ".new*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left over: %v, %v", left, err)
 	}
 }
