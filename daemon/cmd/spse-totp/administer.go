@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spse-totp/daemon/internal/control"
+	"spse-totp/daemon/internal/host"
 )
 
 func (a *app) resetCommand() *cobra.Command {
@@ -44,7 +45,7 @@ func (a *app) disableCommand() *cobra.Command {
 		Example: `  sudo spse-totp disable budi
   sudo spse-totp disable budi --json`,
 	}
-	return a.change(c, http.MethodPost, control.PathDisable, "is disabled", nobodyAsks)
+	return a.change(c, http.MethodPost, control.PathDisable, "is disabled", &control.Justification{})
 }
 
 func (a *app) enableCommand() *cobra.Command {
@@ -54,34 +55,30 @@ func (a *app) enableCommand() *cobra.Command {
 		Example: `  sudo spse-totp enable budi
   sudo spse-totp enable budi --json`,
 	}
-	return a.change(c, http.MethodPost, control.PathEnable, "is enabled", nobodyAsks)
+	return a.change(c, http.MethodPost, control.PathEnable, "is enabled", &control.Justification{})
 }
-
-// nobodyAsks is the body of a change that wants no justification.
-func nobodyAsks() (any, error) { return nil, nil }
 
 // justified completes the command of a change that is to be accounted for.
 func (a *app) justified(c *cobra.Command, method, path, done string) *cobra.Command {
 	var why control.Justification
 	c.Flags().StringVar(&why.Reason, "reason", "", "why, in one line: `TEXT`")
 	c.Flags().StringVar(&why.Letter, "letter", "", "the `NUMBER` of the letter that asks for it")
-	return a.change(c, method, path, done, func() (any, error) {
+	c.PreRunE = func(*cobra.Command, []string) error {
 		if strings.TrimSpace(why.Reason) == "" {
-			return nil, usage(errors.New("--reason is missing"))
+			return usage(errors.New("--reason is missing"))
 		}
-		return why, nil
-	})
+		return nil
+	}
+	return a.change(c, method, path, done, &why)
 }
 
-// change completes the command of an administrator's change of one account.
-func (a *app) change(c *cobra.Command, method, path, done string, body func() (any, error)) *cobra.Command {
+// change completes the command of an administrator's change of one account. The
+// journal is told who that is, which under sudo the uid does not show.
+func (a *app) change(c *cobra.Command, method, path, done string, why *control.Justification) *cobra.Command {
 	c.Args = wanted(cobra.ExactArgs(1))
 	c.RunE = func(c *cobra.Command, args []string) error {
-		content, err := body()
-		if err != nil {
-			return err
-		}
-		return a.administer(c.Context(), method, path, args[0], done, content)
+		why.By = host.Users{}.LoggedInAs(c.Context())
+		return a.administer(c.Context(), method, path, args[0], done, why)
 	}
 	a.jsonFlag(c)
 	return c

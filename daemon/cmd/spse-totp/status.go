@@ -81,7 +81,9 @@ func printStatus(w io.Writer, account control.Account) error {
 		return t.Flush()
 	}
 	fmt.Fprintf(t, "active\t%s\n", activity(account))
-	fmt.Fprintf(t, "disabled\t%s\n", yesNo(account.Disabled))
+	if account.Disabled != nil { // for root
+		fmt.Fprintf(t, "disabled\t%s\n", yesNo(*account.Disabled))
+	}
 	if account.Guarded {
 		fmt.Fprintf(t, "guarded\tyes: two codes in a row let in\n")
 	}
@@ -108,7 +110,11 @@ func printRefusals(w io.Writer, refusals []control.Refusal) error {
 	fmt.Fprintf(w, "\nlast refusals\n")
 	t := columns(w)
 	for _, r := range refusals {
-		fmt.Fprintf(t, "  %s\t%s\t%dx\t%s\n", local(r.Last), escaped(r.Reason), r.Count, escaped(r.Source))
+		times := ""
+		if r.Count > 0 {
+			times = fmt.Sprintf("%dx", r.Count)
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", local(r.Last), escaped(r.Reason), times, escaped(r.Source))
 	}
 	return t.Flush()
 }
@@ -131,7 +137,7 @@ func printList(w io.Writer, accounts []control.Account) error {
 			continue
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", escaped(account.Name),
-			yesNo(account.Active), yesNo(account.Disabled), yesNo(account.Guarded), accepted(account))
+			yesNo(account.Active), yesNo(account.Disabled != nil && *account.Disabled), yesNo(account.Guarded), accepted(account))
 	}
 	return t.Flush()
 }

@@ -130,7 +130,8 @@ func (f Failures) add(now time.Time) Failures {
 }
 
 // refuse adds the attempt to the rows of refusals, in the row of the same
-// reason and source, else in a free one, else in place of the oldest. A name
+// reason and source, else in a free one, else in place of the oldest; rows of
+// wrong codes go last, since they tell where someone guesses. A name
 // without a record never makes one by failing.
 func (a Account) refuse(try Try, reason Reason) (Account, Outcome) {
 	if a.Version == 0 {
@@ -156,8 +157,9 @@ func (a Account) refuse(try Try, reason Reason) (Account, Outcome) {
 
 func oldest(rows []Refusal) int {
 	first := 0
-	for i := range rows {
-		if rows[i].Last.Before(rows[first].Last) {
+	for i, row := range rows {
+		wrong, firstWrong := row.Reason == Wrong, rows[first].Reason == Wrong
+		if !wrong && firstWrong || wrong == firstWrong && row.Last.Before(rows[first].Last) {
 			first = i
 		}
 	}

@@ -85,6 +85,9 @@ func Load(path string) (Config, error) {
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return Config{}, &Error{Path: path, Text: "no such file; an empty one takes all defaults"}
+		}
 		var pathError *fs.PathError
 		if errors.As(err, &pathError) {
 			err = pathError.Err
@@ -101,6 +104,9 @@ func Parse(path string, content []byte) (Config, error) {
 	if err := decoder.Decode(&said); err != nil {
 		return Config{}, located(path, err)
 	}
+	if key, line := foldedKey(content); key != "" {
+		return Config{}, &Error{Path: path, Line: line, Text: fmt.Sprintf("unknown key %q: keys are in lower case", key)}
+	}
 	config := Default()
 	for _, k := range []struct {
 		key   string
@@ -111,7 +117,7 @@ func Parse(path string, content []byte) (Config, error) {
 		{"language", said.Language, checkLanguage, (*string)(&config.Language)},
 		{"issuer", said.Issuer, checkIssuer, &config.Issuer},
 		{"contact", said.Contact, checkContact, &config.Contact},
-		{"socket_directory", said.SocketDirectory, checkPath, &config.SocketDirectory},
+		{"socket_directory", said.SocketDirectory, checkSocketDirectory, &config.SocketDirectory},
 		{"state_directory", said.StateDirectory, checkPath, &config.StateDirectory},
 		{"keyset", said.Keyset, checkPath, &config.Keyset},
 	} {
@@ -126,8 +132,31 @@ func Parse(path string, content []byte) (Config, error) {
 	return config, nil
 }
 
+// foldedKey finds a key of the top level with a capital in it: the decoder would
+// take it for the same in lower case.
+func foldedKey(content []byte) (key string, line int) {
+	eachKey(content, func(name string, at int) bool {
+		if strings.ToLower(name) != name {
+			key, line = name, at
+		}
+		return key == ""
+	})
+	return key, line
+}
+
 // lineOf is the line on which a key of the top level stands, 0 if nowhere.
-func lineOf(content []byte, key string) int {
+func lineOf(content []byte, key string) (line int) {
+	eachKey(content, func(name string, at int) bool {
+		if name == key {
+			line = at
+		}
+		return line == 0
+	})
+	return line
+}
+
+// eachKey visits the keys of the top level with their lines, till visit says no.
+func eachKey(content []byte, visit func(name string, line int) bool) {
 	var p unstable.Parser
 	p.Reset(content)
 	for p.NextExpression() {
@@ -135,12 +164,10 @@ func lineOf(content []byte, key string) int {
 		if e.Kind != unstable.KeyValue {
 			continue
 		}
-		name := e.Key()
-		if name.Next() && strings.EqualFold(string(name.Node().Data), key) {
-			return p.Shape(name.Node().Raw).Start.Line
+		if name := e.Key(); name.Next() && !visit(string(name.Node().Data), p.Shape(name.Node().Raw).Start.Line) {
+			return
 		}
 	}
-	return 0
 }
 
 // located puts the decoder's errors into our own words: its own leak names of
@@ -157,7 +184,7 @@ func located(path string, err error) error {
 		return &Error{Path: path, Text: "not TOML"}
 	}
 	line, _ := decode.Position()
-	if key := strings.Join(decode.Key(), "."); key != "" {
+	if key := strings.Join(decode.Key(), "."); key != "" && !strings.Contains(decode.Error(), "already") {
 		return &Error{Path: path, Line: line, Text: fmt.Sprintf("%s wants one text in quotes", key)}
 	}
 	return &Error{Path: path, Line: line, Text: strings.TrimPrefix(decode.Error(), "toml: ")}
@@ -199,6 +226,16 @@ func checkPath(s string) error {
 		return errors.New("is a full path, from / on")
 	}
 	return nil
+}
+
+// maxSocketDirectory leaves room for the sockets' names in a sun_path (unix(7)).
+const maxSocketDirectory = 107 - len("/control.sock")
+
+func checkSocketDirectory(s string) error {
+	if len(s) > maxSocketDirectory {
+		return fmt.Errorf("is too long for a socket: at most %d bytes", maxSocketDirectory)
+	}
+	return checkPath(s)
 }
 
 // printable says whether all is ASCII that every terminal prints.

@@ -19,7 +19,10 @@ func TestParseNamesTheLineAndWhatToDo(t *testing.T) {
 		"not ASCII":        {"issuer = \"LPSE é\"\n", "f.toml:1: issuer is a name in plain letters"},
 		"long issuer":      {"issuer = \"LPSE Kabupaten Kudus Raya\"\n", "f.toml:1: issuer is too long"},
 		"relative path":    {"keyset = \"k.json\"\n", "f.toml:1: keyset is a full path"},
-		"twice":            {"contact = \"a\"\ncontact = \"b\"\n", "f.toml:2:"},
+		"twice":            {"contact = \"a\"\ncontact = \"b\"\n", "f.toml:2: key contact is already defined"},
+		"twice, a capital": {"contact = \"a\"\nContact = \"b\"\n", "f.toml:2: "},
+		"a capital":        {"Language = \"en\"\n", "f.toml:1: unknown key \"Language\""},
+		"long socket path": {"socket_directory = \"/" + strings.Repeat("x", 100) + "\"\n", "f.toml:1: socket_directory is too long"},
 		"not TOML":         {"contact\n", "f.toml:1:"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
-	"sync"
+
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -219,30 +219,4 @@ func noAccount() error {
 	return problem{http.StatusNotFound, Problem{
 		Code: ProblemNoAccount, Error: "no such account", Hint: "spse-totp list shows those there are; getent passwd the users",
 	}}
-}
-
-// inFlight lets each uid have one code checked at a time. The zero value is
-// ready.
-type inFlight struct {
-	mu   sync.Mutex // protects uids
-	uids map[uint32]bool
-}
-
-func (f *inFlight) enter(uid uint32) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.uids[uid] {
-		return false
-	}
-	if f.uids == nil {
-		f.uids = make(map[uint32]bool)
-	}
-	f.uids[uid] = true
-	return true
-}
-
-func (f *inFlight) leave(uid uint32) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.uids, uid)
 }

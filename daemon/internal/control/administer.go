@@ -17,28 +17,28 @@ const (
 )
 
 func (s *Service) reset(ctx context.Context, r request) (any, error) {
-	why, err := justification(r)
-	if err != nil {
-		return nil, err
-	}
-	return s.change(ctx, r, audit.Reset, why, account.Reset)
+	return s.change(ctx, r, audit.Reset, account.Reset)
 }
 
 func (s *Service) disable(ctx context.Context, r request) (any, error) {
-	return s.change(ctx, r, audit.Disable, Justification{}, func(a account.Account, next account.Generation) account.Account {
+	return s.change(ctx, r, audit.Disable, func(a account.Account, next account.Generation) account.Account {
 		return account.SetDisabled(a, true, next)
 	})
 }
 
 func (s *Service) enable(ctx context.Context, r request) (any, error) {
-	return s.change(ctx, r, audit.Enable, Justification{}, func(a account.Account, next account.Generation) account.Account {
+	return s.change(ctx, r, audit.Enable, func(a account.Account, next account.Generation) account.Account {
 		return account.SetDisabled(a, false, next)
 	})
 }
 
 // change is an administrator's change of an account. Only a disable makes a
 // record where there is none, and only for a user there is.
-func (s *Service) change(ctx context.Context, r request, kind audit.Kind, why Justification, apply func(account.Account, account.Generation) account.Account) (any, error) {
+func (s *Service) change(ctx context.Context, r request, kind audit.Kind, apply func(account.Account, account.Generation) account.Account) (any, error) {
+	why, err := justification(r, kind == audit.Reset)
+	if err != nil {
+		return nil, err
+	}
 	next, err := newGeneration()
 	if err != nil {
 		return nil, err
@@ -60,14 +60,14 @@ func (s *Service) change(ctx context.Context, r request, kind audit.Kind, why Ju
 		return nil, noAccount()
 	}
 	s.Events.Record(audit.Event{
-		Kind: kind, Account: id, Version: a.Version, Caller: r.caller.String(), Why: why.Reason, Letter: why.Letter,
+		Kind: kind, Account: id, Version: a.Version, Caller: r.caller.String(), By: why.By, Why: why.Reason, Letter: why.Letter,
 	})
 	return s.describe(r.name, a, r.caller.root()), nil
 }
 
 // remove deletes the record of a person who left, or one that cannot be read.
 func (s *Service) remove(ctx context.Context, r request) (any, error) {
-	why, err := justification(r)
+	why, err := justification(r, true)
 	if err != nil {
 		return nil, err
 	}
@@ -80,24 +80,26 @@ func (s *Service) remove(ctx context.Context, r request) (any, error) {
 		return nil, noAccount()
 	}
 	s.Events.Record(audit.Event{
-		Kind: audit.Remove, Account: id, Version: a.Version, Caller: r.caller.String(), Why: why.Reason, Letter: why.Letter,
+		Kind: audit.Remove, Account: id, Version: a.Version, Caller: r.caller.String(), By: why.By, Why: why.Reason, Letter: why.Letter,
 	})
 	removed := s.describe(r.name, account.Account{}, r.caller.root())
 	removed.Advice = []string{} // who left is not to activate anew
 	return removed, nil
 }
 
-func justification(r request) (Justification, error) {
+func justification(r request, reasonWanted bool) (Justification, error) {
 	var why Justification
 	if err := r.body(&why); err != nil {
 		return Justification{}, err
 	}
 	why.Reason, why.Letter = strings.TrimSpace(why.Reason), strings.TrimSpace(why.Letter)
 	switch {
-	case why.Reason == "":
+	case why.Reason == "" && reasonWanted:
 		return Justification{}, badRequest("a reason is wanted")
 	case !line(why.Reason, maxReason):
 		return Justification{}, badRequest("the reason is one line of at most 200 bytes")
+	case !line(why.By, maxReason):
+		return Justification{}, badRequest("the administrator's name is one line")
 	case !line(why.Letter, maxLetter):
 		return Justification{}, badRequest("the letter's number is one line of at most 64 bytes")
 	}

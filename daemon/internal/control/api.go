@@ -27,12 +27,12 @@ type Account struct {
 	Name         string     `json:"name"`
 	Active       bool       `json:"active"`
 	WasActive    bool       `json:"was_active"`
-	Disabled     bool       `json:"disabled"`
+	Disabled     *bool      `json:"disabled,omitempty"` // for those who read true reasons
 	AcceptedAt   *time.Time `json:"accepted_at,omitempty"`
 	DriftSeconds int        `json:"drift_seconds"`
 	Version      uint64     `json:"version"`
 
-	// Guarded and Failures are for those who read true reasons.
+	// Guarded and Failures likewise.
 	Guarded  bool   `json:"guarded,omitempty"`
 	Failures uint32 `json:"failures,omitempty"`
 
@@ -48,11 +48,11 @@ type Account struct {
 }
 
 // Refusal is one reason from one source. Who may not read true reasons reads
-// `refused`.
+// of the newest alone, as `refused` and without a count.
 type Refusal struct {
 	Reason string    `json:"reason"`
 	Source string    `json:"source"`
-	Count  uint32    `json:"count"`
+	Count  uint32    `json:"count,omitempty"`
 	Last   time.Time `json:"last"`
 }
 
@@ -75,9 +75,13 @@ type ActivationRequest struct {
 	Codes  []string `json:"codes"`
 }
 
-// Justification says why an administrator acts, for the auditor a year later.
+// Justification says who acts as an administrator and why, for the auditor a
+// year later. Reason is wanted by reset and remove.
 type Justification struct {
-	Reason string `json:"reason"`
+	// By is the name that the administrator logged in as, before sudo: by
+	// root's own word, since only root sees it.
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	Letter string `json:"letter,omitempty"`
 }
 

@@ -168,7 +168,7 @@ func TestAdministration(t *testing.T) {
 			d.refuse(root, pattern, "budi", why, ProblemNoAccount)
 		}
 		for _, name := range []string{"nobody", "", "bu\ndi"} {
-			d.refuse(root, postDisable, name, nil, ProblemNoAccount)
+			d.refuse(root, postDisable, name, Justification{}, ProblemNoAccount)
 		}
 		d.refuse(root, getAccount, "", nil, ProblemBadRequest)
 		if len(d.accounts.accounts) > 0 {
@@ -178,10 +178,10 @@ func TestAdministration(t *testing.T) {
 		if a := good[Account](d, root, postReset, "budi", why); a.Active || !a.WasActive {
 			t.Errorf("after the reset: %+v", a)
 		}
-		if a := good[Account](d, root, postDisable, "siti", nil); !a.Disabled || a.Active {
+		if a := good[Account](d, root, postDisable, "siti", Justification{}); !*a.Disabled || a.Active {
 			t.Errorf("after the disable: %+v", a)
 		}
-		if a := good[Account](d, root, postEnable, "siti", nil); a.Disabled {
+		if a := good[Account](d, root, postEnable, "siti", Justification{}); *a.Disabled {
 			t.Errorf("after the enable: %+v", a)
 		}
 		if a := good[Account](d, root, deleteAccount, "budi", why); a.Active || a.WasActive || a.Version != 0 {
@@ -289,11 +289,11 @@ func TestAnOfferIsVoidOnceAnythingChanged(t *testing.T) {
 		"another account": {want: ProblemVoid, for_: "siti", change: func(*desk) {}},
 		"another caller":  {want: ProblemVoid, as: budi, change: func(*desk) {}},
 		"reset":           {want: ProblemVoid, change: func(d *desk) { good[Account](d, root, postReset, "budi", why) }},
-		"disabled":        {want: ProblemRefused, change: func(d *desk) { good[Account](d, root, postDisable, "budi", nil) }},
-		"enabled":         {want: ProblemVoid, change: func(d *desk) { good[Account](d, root, postEnable, "budi", nil) }},
+		"disabled":        {want: ProblemRefused, change: func(d *desk) { good[Account](d, root, postDisable, "budi", Justification{}) }},
+		"enabled":         {want: ProblemVoid, change: func(d *desk) { good[Account](d, root, postEnable, "budi", Justification{}) }},
 		"disabled, enabled": {want: ProblemVoid, change: func(d *desk) {
-			good[Account](d, root, postDisable, "budi", nil)
-			good[Account](d, root, postEnable, "budi", nil)
+			good[Account](d, root, postDisable, "budi", Justification{})
+			good[Account](d, root, postEnable, "budi", Justification{})
 		}},
 		"removed":        {want: ProblemVoid, change: func(d *desk) { good[Account](d, root, deleteAccount, "budi", why) }},
 		"another keyset": {want: ProblemVoid, change: func(d *desk) { d.service.Seal = newSealer(d.t) }},
@@ -462,8 +462,8 @@ func TestTheOwnerReadsNoTrueReasons(t *testing.T) {
 func TestTheOwnerIsNotToldOfADisable(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *desk) {
 		p := d.activate(budi, "budi")
-		good[Account](d, root, postDisable, "budi", nil)
-		if a := good[Account](d, budi, getAccount, "budi", nil); a.Disabled || len(a.Advice) > 0 {
+		good[Account](d, root, postDisable, "budi", Justification{})
+		if a := good[Account](d, budi, getAccount, "budi", nil); a.Disabled != nil || len(a.Advice) > 0 {
 			t.Errorf("the owner reads %+v", a)
 		}
 		start := time.Now()
@@ -471,7 +471,7 @@ func TestTheOwnerIsNotToldOfADisable(t *testing.T) {
 		if time.Since(start) != refusalAfter {
 			t.Errorf("the refusal took %v", time.Since(start))
 		}
-		if a := good[Account](d, root, getAccount, "budi", nil); !a.Disabled || len(a.Advice) == 0 {
+		if a := good[Account](d, root, getAccount, "budi", nil); !*a.Disabled || len(a.Advice) == 0 {
 			t.Errorf("root reads %+v", a)
 		}
 	})
@@ -553,7 +553,7 @@ func TestAStoreThatFailsChangesAndTellsNothing(t *testing.T) {
 		activation := ActivationRequest{Handle: offer.Handle, Codes: []string{scan(t, offer).code(0)}}
 		for pattern, body := range map[string]any{
 			getAccounts: nil, getAccount: nil, postOffer: OfferRequest{}, postActivation: activation,
-			postReset: Justification{Reason: "HP hilang"}, postDisable: nil, deleteAccount: Justification{Reason: "HP hilang"},
+			postReset: Justification{Reason: "HP hilang"}, postDisable: Justification{}, deleteAccount: Justification{Reason: "HP hilang"},
 		} {
 			r := d.call(root, pattern, "budi", body)
 			if pattern == postActivation { // root's is not the caller's offer
@@ -601,6 +601,62 @@ func TestAdviceForTheHelpdesk(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What came before the last accepted code is over, and is no advice.
+func TestAdviceIsAboutWhatIsNotOver(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		d.activate(root, "budi")
+		d.edit("budi", func(a *account.Account) {
+			refusedFor(account.Wrong, 13)(a)
+			a.AcceptedAt = time.Unix(1e9+1, 0)
+		})
+		if a := good[Account](d, root, getAccount, "budi", nil); len(a.Advice) > 0 {
+			t.Errorf("advice %q", a.Advice)
+		}
+		d.edit("budi", func(a *account.Account) { // the owner erred 13 times before, and now somebody guesses
+			a.Failures.Run = 10
+			a.Refusals = append(a.Refusals, account.Refusal{Reason: account.Wrong, Source: "sshd 192.0.2.66", Count: 10, Last: time.Unix(1e9+9, 0)})
+		})
+		if a := good[Account](d, root, getAccount, "budi", nil); !strings.Contains(a.Advice[0], "guessing from 192.0.2.66") {
+			t.Errorf("advice %q", a.Advice)
+		}
+	})
+}
+
+// A phone that is off is told of from the first right code of it.
+func TestAdviceTellsHowFarAPhoneIsOff(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		p := d.activate(root, "budi")
+		time.Sleep(time.Hour)
+		d.refuse(budi, postOffer, "budi", OfferRequest{Code: p.code(8)}, ProblemRefused)
+		a := good[Account](d, root, getAccount, "budi", nil)
+		if !strings.Contains(strings.Join(a.Advice, "\n"), "phone is 4 min fast") {
+			t.Errorf("advice %q", a.Advice)
+		}
+		own := good[Account](d, budi, getAccount, "budi", nil)
+		if !slices.Equal(own.Advice, []string{d.service.Office().Texts.Refused()}) {
+			t.Errorf("the owner reads %q", own.Advice)
+		}
+	})
+}
+
+// Anybody can be refused a hundred thousand times in a few seconds: the journal
+// is told once a minute.
+func TestRefusedRequestsDoNotFloodTheJournal(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		for range 1000 {
+			d.refuse(budi, getAccounts, "", nil, ProblemNotAllowed)
+		}
+		if n := len(d.diary.events); n != 1 {
+			t.Errorf("%d events", n)
+		}
+		time.Sleep(tellEvery)
+		d.refuse(budi, getAccounts, "", nil, ProblemNotAllowed)
+		if n := len(d.diary.events); n != 2 {
+			t.Errorf("%d events after a minute", n)
+		}
+	})
 }
 
 func refusedFor(reason account.Reason, count uint32) func(*account.Account) {

@@ -52,20 +52,22 @@ func (s *Service) describe(name string, a account.Account, trueReasons bool) Acc
 		Name:      name,
 		Active:    a.Active(),
 		WasActive: a.WasActive,
-		Disabled:  a.Disabled && trueReasons,
 		Version:   a.Version,
 		Digits:    digits(a),
-		Refusals:  refusals(a.Refusals, trueReasons),
+		Refusals:  refusals(a.Refusals),
 		Advice:    s.advice(name, a, trueReasons),
 	}
 	if !a.AcceptedAt.IsZero() {
 		shown.AcceptedAt = &a.AcceptedAt
 	}
 	shown.DriftSeconds = int(drift(a) / time.Second)
-	if trueReasons {
-		shown.Guarded = a.Guarded(s.Now())
-		shown.Failures = a.Failures.Run
+	if !trueReasons {
+		shown.Refusals = withoutReasons(shown.Refusals)
+		return shown
 	}
+	shown.Disabled = &a.Disabled
+	shown.Guarded = a.Guarded(s.Now())
+	shown.Failures = a.Failures.Run
 	return shown
 }
 
@@ -81,32 +83,23 @@ func drift(a account.Account) time.Duration {
 	return time.Duration(a.Phone.Drift) * a.Phone.Params.Period
 }
 
-// refusals are the newest first. Without their true reasons those of one source
-// are one row: several would tell that not all had the same reason.
-func refusals(rows []account.Refusal, trueReasons bool) []Refusal {
+// refusals are the newest first.
+func refusals(rows []account.Refusal) []Refusal {
 	shown := make([]Refusal, 0, len(rows))
 	for _, row := range rows {
-		r := Refusal{Reason: ProblemRefused, Source: string(row.Source), Count: row.Count, Last: row.Last}
-		if trueReasons {
-			r.Reason = row.Reason.String()
-		}
-		shown = add(shown, r)
+		shown = append(shown, Refusal{Reason: row.Reason.String(), Source: string(row.Source), Count: row.Count, Last: row.Last})
 	}
 	slices.SortStableFunc(shown, func(a, b Refusal) int { return b.Last.Compare(a.Last) })
 	return shown
 }
 
-// add puts r into the row of its reason and source, or into one of its own.
-func add(rows []Refusal, r Refusal) []Refusal {
-	i := slices.IndexFunc(rows, func(row Refusal) bool { return row.Reason == r.Reason && row.Source == r.Source })
-	if i < 0 {
-		return append(rows, r)
+// withoutReasons leaves the newest refusal, without its reason and number: from
+// more, such as which row gave way to another, the reasons could be told.
+func withoutReasons(rows []Refusal) []Refusal {
+	if len(rows) == 0 {
+		return rows
 	}
-	rows[i].Count += r.Count
-	if r.Last.After(rows[i].Last) {
-		rows[i].Last = r.Last
-	}
-	return rows
+	return []Refusal{{Reason: ProblemRefused, Source: rows[0].Source, Last: rows[0].Last}}
 }
 
 // advice says what to do next, most urgent first.
@@ -120,29 +113,48 @@ func (s *Service) advice(name string, a account.Account, trueReasons bool) []str
 		return append(advice, texts.Activate(name))
 	}
 	if trueReasons && a.Guarded(s.Now()) {
-		advice = append(advice, texts.Guessing(worst(a.Refusals)), texts.TwoCodes())
+		advice = append(advice, texts.Guessing(worst(unanswered(a))), texts.TwoCodes())
 	}
 	if d := drift(a); d >= time.Minute || d <= -time.Minute {
 		advice = append(advice, texts.PhoneOff(d))
 	}
-	if !trueReasons {
-		return advice
-	}
-	switch newest(a.Refusals) {
-	case account.Malformed, account.Withheld:
-		advice = append(advice, texts.NoCodeTyped(digits(a)))
-	case account.Replayed:
-		advice = append(advice, texts.WaitForNext())
-	case account.Wrong:
-		if !a.Guarded(s.Now()) {
-			advice = append(advice, texts.LookAtPhone())
-		}
-	case account.Noted:
-		if !a.Guarded(s.Now()) {
-			advice = append(advice, texts.TwoCodes())
-		}
+	last, refused := newest(unanswered(a))
+	switch {
+	case refused && trueReasons:
+		advice = append(advice, s.adviceFor(last, a)...)
+	case refused:
+		advice = append(advice, texts.Refused())
 	}
 	return advice
+}
+
+// adviceFor says what helps against the last refusal.
+func (s *Service) adviceFor(last account.Refusal, a account.Account) []string {
+	texts := s.Office().Texts
+	guarded := a.Guarded(s.Now())
+	switch {
+	case last.Reason == account.Malformed, last.Reason == account.Withheld:
+		return []string{texts.NoCodeTyped(digits(a))}
+	case last.Reason == account.Replayed:
+		return []string{texts.WaitForNext()}
+	case last.Reason == account.Wrong && !guarded:
+		return []string{texts.LookAtPhone()}
+	case last.Reason == account.Noted && !guarded:
+		off := time.Duration(a.Phone.Noted.Step-a.Phone.Params.StepAt(last.Last)) * a.Phone.Params.Period
+		if a.Phone.Noted.Step == 0 || off == 0 {
+			return []string{texts.TwoCodes()}
+		}
+		return []string{texts.PhoneOff(off), texts.TwoCodes()}
+	}
+	return nil
+}
+
+// unanswered are the refusals since the last accepted code: what came before is
+// over.
+func unanswered(a account.Account) []account.Refusal {
+	return slices.DeleteFunc(slices.Clone(a.Refusals), func(row account.Refusal) bool {
+		return row.Last.Before(a.AcceptedAt)
+	})
 }
 
 // worst is where most wrong codes came from, without the service's name where
@@ -161,12 +173,11 @@ func worst(rows []account.Refusal) string {
 	return string(source)
 }
 
-func newest(rows []account.Refusal) account.Reason {
-	var last account.Refusal
+func newest(rows []account.Refusal) (last account.Refusal, found bool) {
 	for _, row := range rows {
-		if !row.Last.Before(last.Last) {
-			last = row
+		if !found || !row.Last.Before(last.Last) {
+			last, found = row, true
 		}
 	}
-	return last.Reason
+	return last, found
 }

@@ -62,6 +62,7 @@ type Service struct {
 	Now      func() time.Time
 
 	codes inFlight
+	told  refusalsTold
 }
 
 // audience says which callers may make a request.
@@ -128,9 +129,12 @@ func (s *Service) row(r row) http.Handler {
 		caller, known := hr.Context().Value(callerKey{}).(Caller)
 		req := request{caller: caller, name: hr.URL.Query().Get("name"), body: bodyOf(w, hr)}
 		if !known || !s.may(hr.Context(), r.who, req) {
-			s.Events.Record(audit.Event{
-				Kind: audit.Refused, Caller: caller.String(), Message: "request refused: " + r.pattern,
-			})
+			if s.told.worthTelling(caller.UID, s.Now()) {
+				s.Events.Record(audit.Event{
+					Kind: audit.Refused, Caller: caller.String(), Message: "request refused: " + r.pattern,
+					Hint: "more of this caller's are not told of within the next minute",
+				})
+			}
 			answer(w, nil, problem{http.StatusForbidden, Problem{
 				Code: ProblemNotAllowed, Error: "you may not do that", Hint: "ask an administrator; as one: sudo",
 			}})

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -53,6 +55,25 @@ func (Users) NameOf(ctx context.Context, uid uint32) (name string, found bool, e
 		return "", false, err
 	}
 	return user.name, true, nil
+}
+
+// LoggedInAs is the name of the user that this process's session was opened
+// for, which sudo and su leave as it is (loginuid, pam_loginuid(8)); empty where
+// there is none, as in a job of the system's.
+func (u Users) LoggedInAs(ctx context.Context) string {
+	text, err := os.ReadFile("/proc/self/loginuid")
+	if err != nil {
+		return ""
+	}
+	uid, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32)
+	if err != nil || uid == math.MaxUint32 { // the kernel's "not set"
+		return ""
+	}
+	name, found, err := u.NameOf(ctx, uint32(uid))
+	if err != nil || !found {
+		return "uid " + strconv.FormatUint(uid, 10)
+	}
+	return name
 }
 
 // possibleName says whether name can be one of a passwd entry, and one that

@@ -54,8 +54,16 @@ func (s *Service) Serve(ctx context.Context, packets Packets) {
 	if err == nil || errors.Is(err, ErrClosing) { // nothing was decided
 		return
 	}
-	s.Events.Record(c.event(reasonOf(err)))
-	if !errors.Is(err, ErrGone) {
+	event := c.event(reasonOf(err))
+	if event.Reason == reasonGarbled {
+		event.Hint = err.Error() + "; are the module and the daemon of one version?"
+	}
+	s.Events.Record(event)
+	switch {
+	case errors.Is(err, ErrGone):
+	case errors.Is(err, ErrLate) && c.spoken: // somebody is at the prompt still
+		_ = s.conclude(c, protocol.Refused)
+	default:
 		_ = c.end(protocol.Refused) // nobody may be left to read it
 	}
 }

@@ -397,7 +397,7 @@ func TestBrokenConversations(t *testing.T) {
 		"no bytes":            {[]any{[]byte{}}, []protocol.Reply{result}, "garbled"},
 		"answer before start": {[]any{answer("123456")}, []protocol.Reply{result}, "garbled"},
 		"gone at the prompt":  {[]any{start(), ErrGone}, []protocol.Reply{prompt}, "abandoned"},
-		"late at the prompt":  {[]any{start(), ErrLate}, []protocol.Reply{prompt, result}, "late"},
+		"late at the prompt":  {[]any{start(), ErrLate}, append([]protocol.Reply{prompt}, refusal...), "late"},
 		"stopping":            {[]any{start(), ErrClosing}, []protocol.Reply{prompt}, ""},
 		"garbled answer":      {[]any{start(), []byte{1, 3}}, []protocol.Reply{prompt, result}, "garbled"},
 		"start twice":         {[]any{start(), start()}, []protocol.Reply{prompt, result}, "garbled"},

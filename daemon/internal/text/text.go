@@ -49,6 +49,7 @@ type set struct {
 	phoneSlow   string // {minutes}
 	phoneFast   string // {minutes}
 	guessing    string // {source}
+	somewhere   string // for a source that is not known any more
 	twoCodes    string
 	disabled    string
 	activate    string
@@ -81,12 +82,13 @@ var sets = map[Language]set{
 		phoneSlow:   "HP terlambat {minutes} menit: nyalakan tanggal & waktu otomatis di HP",
 		phoneFast:   "HP terlalu cepat {minutes} menit: nyalakan tanggal & waktu otomatis di HP",
 		guessing:    "ada yang menebak kode dari {source}: ganti password",
+		somewhere:   "alamat yang tidak tercatat lagi",
 		twoCodes:    "dua kode berturut-turut dari HP membuka akun: ketik satu kode, tunggu angka berganti, ketik yang berikut",
 		disabled:    "akun dinonaktifkan administrator: spse-totp enable {user}",
 		activate:    "belum aktif: spse-totp activate {user}",
 		passwordAtP: "yang diketik di prompt Security Code bukan kode (mungkin password): ketik {digits} angka dari HP",
 		lookAtPhone: "kode salah: periksa apakah entri \"{entry}\" yang dibuka di HP, dan bukan entri SPSE",
-		waitForNext: "kode yang sudah dipakai diketik lagi: tunggu angka berganti",
+		waitForNext: "kode yang sudah dipakai, atau kode lama dari HP yang terlambat: tunggu angka berganti; masih? nyalakan tanggal & waktu otomatis di HP",
 	},
 	English: {
 		codePrompt: `Security Code ({digits} digits, entry "{entry}" on your phone): `,
@@ -111,12 +113,13 @@ var sets = map[Language]set{
 		phoneSlow:   "phone is {minutes} min slow: switch automatic time on",
 		phoneFast:   "phone is {minutes} min fast: switch automatic time on",
 		guessing:    "someone is guessing from {source}: change the password",
+		somewhere:   "an address no longer on record",
 		twoCodes:    "two codes in a row let in: type one code, wait for the digits to change, type the next",
 		disabled:    "disabled by an administrator: spse-totp enable {user}",
 		activate:    "not activated: spse-totp activate {user}",
 		passwordAtP: "what was typed at the Security Code prompt is no code (a password?): type the {digits} digits on the phone",
 		lookAtPhone: "wrong codes: check that the entry \"{entry}\" is the one open on the phone, and not SPSE's",
-		waitForNext: "a used code was typed again: wait for the digits to change",
+		waitForNext: "a used code, or an old one from a slow phone: wait for the digits to change; still? switch automatic time on in the phone",
 	},
 }
 
@@ -204,8 +207,13 @@ func (t Texts) PhoneOff(ahead time.Duration) string {
 	return t.fill(text, "{minutes}", strconv.FormatFloat(ahead.Minutes(), 'f', -1, 64))
 }
 
-// Guessing tells where someone tries codes from.
-func (t Texts) Guessing(source string) string { return t.fill(t.set.guessing, "{source}", source) }
+// Guessing tells where someone tries codes from; the source may be empty.
+func (t Texts) Guessing(source string) string {
+	if source == "" {
+		source = t.set.somewhere
+	}
+	return t.fill(t.set.guessing, "{source}", source)
+}
 
 // TwoCodes tells how the owner of a guarded account gets in.
 func (t Texts) TwoCodes() string { return t.fill(t.set.twoCodes) }
