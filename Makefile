@@ -1,13 +1,10 @@
 # make, make test, make demo: see README.md.
 #
-# Under sudo, all that writes into the tree runs as the user who called it, so
-# that nothing in it becomes root's.
+# As root, all that writes into the tree runs as the tree's owner, so that
+# nothing in it becomes root's.
 
-GO   := $(shell packaging/find-go)
-ROOT := $(filter 0,$(shell id -u))
-ifneq ($(and $(ROOT),$(SUDO_USER)),)
-AS_USER := runuser -u $(SUDO_USER) -- env HOME=$(shell getent passwd $(SUDO_USER) | cut -d: -f6) PATH=$(dir $(GO)):$(PATH)
-endif
+GO       := $(shell packaging/find-go)
+AS_OWNER := packaging/as-owner env PATH="$(dir $(GO)):$$PATH"
 
 export CGO_ENABLED ?= 1
 PROGRAMS := build/spse-totpd build/spse-totp
@@ -16,7 +13,8 @@ BUILT    := $(PROGRAMS) build/pam_spse_totp.so
 .PHONY: all build programs module test test-long flaws demo clean
 all: build
 build:
-	@$(AS_USER) $(MAKE) --no-print-directory GO=$(GO) SUDO_USER= programs module
+	@[ -n "$(GO)" ] || exit 1 # find-go said why
+	@$(AS_OWNER) $(MAKE) --no-print-directory GO=$(GO) programs module
 programs: $(PROGRAMS)
 module: build/pam_spse_totp.so
 
@@ -37,10 +35,11 @@ test-long:
 
 demo:
 	@packaging/demo/check
+	@[ -n "$(GO)" ] || exit 1 # find-go said why
 	@packaging/dependencies demo
-	@echo "building as $(or $(SUDO_USER),$(shell id -un)); the first time Go fetches and compiles the libraries, which takes a minute or two"
+	@echo "building as $(shell stat -c %U .); the first time Go fetches and compiles the libraries, which takes a minute or two"
 	@$(MAKE) --no-print-directory build
-	@$(AS_USER) env CGO_ENABLED=0 $(GO) build -o build/demo ./packaging/demo
+	@$(AS_OWNER) CGO_ENABLED=0 $(GO) build -o build/demo ./packaging/demo
 	@INTERACTIVE=$(INTERACTIVE) build/demo
 
 clean:

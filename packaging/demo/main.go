@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"spse-totp/pamclient/hosts/stage"
 )
 
@@ -21,6 +23,10 @@ const (
 func main() {
 	if os.Getenv("SPSE_TOTP_STAGE") != "" {
 		os.Exit(stage.Main(perform))
+	}
+	if os.Getenv("INTERACTIVE") == "1" && !terminal(os.Stdin) {
+		fmt.Fprintln(os.Stderr, "error: INTERACTIVE=1 wants a terminal")
+		os.Exit(1)
 	}
 	before := look()
 	code := stage.Main(perform)
@@ -61,7 +67,7 @@ func play(logs *bytes.Buffer) error {
 	}
 	var shown picture
 	say("The phone shows a code. %s logs in with password and Security Code.", operator)
-	code, err := phone.code()
+	code, err := phone.code(time.Now())
 	if err != nil {
 		return err
 	}
@@ -129,6 +135,11 @@ func copyPrograms() (string, error) {
 		}
 	}
 	return to, nil
+}
+
+func terminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 var begun = time.Now()

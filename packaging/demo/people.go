@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,20 +18,9 @@ import (
 // phone is the authenticator app, which knows the secret since the scan.
 type phone struct{ secret string }
 
-// code is what the phone shows now, as oathtool computes it.
-func (p phone) code() (string, error) {
-	cmd := exec.Command("oathtool", "--totp", "--base32", "-")
-	cmd.Stdin = strings.NewReader(p.secret)
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("oathtool: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-// codeBefore is what it showed half a minute ago, and what is still good.
-func (p phone) codeBefore() (string, error) {
-	cmd := exec.Command("oathtool", "--totp", "--base32", "--now", time.Now().Add(-30*time.Second).UTC().Format("2006-01-02 15:04:05 UTC"), "-")
+// code is what the phone shows at that time, as oathtool computes it.
+func (p phone) code(at time.Time) (string, error) {
+	cmd := exec.Command("oathtool", "--totp", "--base32", "--now", at.UTC().Format("2006-01-02 15:04:05 UTC"), "-")
 	cmd.Stdin = strings.NewReader(p.secret)
 	out, err := cmd.Output()
 	if err != nil {
@@ -57,7 +47,9 @@ func activate(programs string) (phone, error) {
 	if _, err := t.Wait(`\): $`); err != nil {
 		return phone{}, err
 	}
-	code, err := p.codeBefore() // so that the present code is left for the login
+	// What it showed half a minute ago is still good, and leaves the present code
+	// for the login.
+	code, err := p.code(time.Now().Add(-30 * time.Second))
 	if err != nil {
 		return phone{}, err
 	}
@@ -141,8 +133,11 @@ func interactive(programs string) error {
 	return errors.New("three logins were refused")
 }
 
-// here runs a program at this terminal.
+// here runs a program at this terminal. Ctrl-C is the program's to answer.
 func here(cmd *exec.Cmd) error {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
 }

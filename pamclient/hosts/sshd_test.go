@@ -139,12 +139,11 @@ func TestPasswordMethodAloneNeverGetsIn(t *testing.T) {
 		t.Error("in by the password alone")
 	}
 	mustLeaveNoProcess(t, "sshd")
-	for _, e := range theFleet.events.of(name)[before:] {
+	for _, e := range theFleet.events.await(t, name, before+1)[before:] {
 		if e["SPSE_TOTP_REASON"] != "abandoned" {
 			t.Errorf("a password at our prompt came to %v", e)
 		}
 	}
-	theFleet.events.mustNotHold(t, stage.Password)
 }
 
 func TestWhoMayNotGetsInByNothing(t *testing.T) {
@@ -177,15 +176,18 @@ func TestWhoMayNotGetsInByNothing(t *testing.T) {
 // refuses, and says what the administrator must set.
 func TestPublickeyAloneIsRefused(t *testing.T) {
 	name, _ := theFleet.code(t)
+	before := theFleet.events.count(name)
 	banner := ""
 	err := logInWith(portPassword, name, &banner, ssh.PublicKeys(theFleet.key))
 	if err == nil {
 		t.Error("in by the key alone")
 	}
 	mustLeaveNoProcess(t, "sshd")
-	events := theFleet.events.of(name)
-	if last := events[len(events)-1]; last["SPSE_TOTP_REASON"] != "code-not-seen" {
-		t.Errorf("the last event is %v", last)
+	if !strings.Contains(banner, "AuthenticationMethods publickey,keyboard-interactive") {
+		t.Errorf("the administrator is told %q", banner)
+	}
+	if last := theFleet.events.await(t, name, before+1)[before]; last["SPSE_TOTP_REASON"] != "code-not-seen" {
+		t.Errorf("the event is %v", last)
 	}
 }
 

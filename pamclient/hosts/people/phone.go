@@ -54,9 +54,10 @@ func Spoilt(code string) string {
 
 // Crowd is so many people that there is always a code left.
 type Crowd struct {
-	mu     sync.Mutex // protects what follows
 	people []*Person
-	next   int
+
+	mu   sync.Mutex // protects what follows
+	next int
 }
 
 // Code takes whoever has a right code left, and that code.
@@ -72,6 +73,9 @@ func (c *Crowd) Code() (*Person, string, error) {
 	}
 	return nil, "", errors.New("nobody has a code left")
 }
+
+// People are all of them.
+func (c *Crowd) People() []*Person { return c.people }
 
 // --- activation, as root over control.sock
 

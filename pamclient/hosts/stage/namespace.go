@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"syscall"
@@ -32,14 +33,23 @@ func Main(inner func() int) int {
 	case roleActor:
 		return inner()
 	case roleInit:
+		leaveInterruptsToTheActor()
 		if err := dress(); err != nil {
 			fmt.Fprintln(os.Stderr, "error: preparing the stage:", err)
 			return 1
 		}
 		return perform()
 	default:
+		leaveInterruptsToTheActor()
 		return enter()
 	}
+}
+
+// leaveInterruptsToTheActor keeps Ctrl-C from ending the stage under a program
+// that has something to put right first, such as a secret on the screen. Caught
+// and not ignored, since what is ignored the programs would inherit.
+func leaveInterruptsToTheActor() {
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 }
 
 // enter starts PID 1 of the stage. If this process dies, all of the stage does.
