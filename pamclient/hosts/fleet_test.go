@@ -6,27 +6,21 @@ package hosts
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"spse-totp/pamclient/hosts/people"
 	"spse-totp/pamclient/hosts/stage"
-	"spse-totp/totp"
 )
 
 const (
@@ -67,18 +61,7 @@ type fleet struct {
 	key    ssh.Signer
 	daemon *stage.Process
 	module string
-
-	mu    sync.Mutex // protects what follows
-	ships []*ship
-	next  int
-}
-
-// ship is one account and the phone that goes with it.
-type ship struct {
-	name  string
-	uid   int
-	key   totp.Key
-	spent totp.Step
+	crowd  *people.Crowd
 }
 
 // A code works once, and one account has two within 30 s that stay right while
@@ -124,18 +107,8 @@ func newFleet() (*fleet, error) {
 			return nil, err
 		}
 	}
-	for i, name := range names[1:] {
-		s, err := activate(name)
-		if err != nil { // the step may have ended on the way: once more
-			s, err = activate(name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("activating %s: %w", name, err)
-		}
-		s.uid = stage.FirstUID + 1 + i
-		f.ships = append(f.ships, s)
-	}
-	return f, nil
+	f.crowd, err = people.ActivateAll(people.Control(stage.ControlSocket), names[1:])
+	return f, err
 }
 
 // knowsPenalties says whether sshd is of OpenSSH 9.8 or later, which would
@@ -157,40 +130,24 @@ func makeKey() (ssh.Signer, error) {
 	return signer, os.WriteFile(stage.Dir+"/authorized_keys", ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644)
 }
 
-// code takes an account that has a right code left, and that code: one of the
-// present step or of the next, which stay in the window while they travel.
+// code takes an account that has a right code left, and that code.
 func (f *fleet) code(t *testing.T) (name, code string) {
 	t.Helper()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for range len(f.ships) {
-		s := f.ships[f.next%len(f.ships)]
-		f.next++
-		now := s.key.Params.StepAt(time.Now())
-		step := max(s.spent+1, now)
-		if step > now+1 {
-			continue
-		}
-		s.spent = step
-		return s.name, must(totp.CodeAt(s.key.Secret, s.key.Params, step)).Reveal()
+	p, code, err := f.crowd.Code()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no account has a code left")
-	return "", ""
+	return p.Name, code
 }
 
-// uid of an account of the fleet.
+// uid of an account of the fleet: stage.Users numbered them, after the one who
+// is not activated.
 func (f *fleet) uid(name string) int {
-	for _, s := range f.ships {
-		if s.name == name {
-			return s.uid
-		}
+	i := slices.IndexFunc(f.crowd.People(), func(p *people.Person) bool { return p.Name == name })
+	if i < 0 {
+		panic("no such account: " + name)
 	}
-	panic("no such account: " + name)
-}
-
-// spoilt is a code that is wrong: every digit changed.
-func spoilt(code string) string {
-	return strings.Map(func(r rune) rune { return '0' + (r-'0'+5)%10 }, code)
+	return stage.FirstUID + 1 + i
 }
 
 func must[T any](v T, err error) T {
@@ -198,60 +155,6 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
-}
-
-// --- activation, as root over control.sock
-
-var control = &http.Client{Timeout: hang, Transport: &http.Transport{
-	DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", stage.ControlSocket)
-	},
-}}
-
-// activate activates an account by the code before the present one, so that
-// the present one is still good.
-func activate(name string) (*ship, error) {
-	var offer struct {
-		KeyURI string `json:"key_uri"`
-		Handle string `json:"handle"`
-	}
-	if err := post("offer", name, map[string]any{}, &offer); err != nil {
-		return nil, err
-	}
-	key, err := totp.ParseURI(offer.KeyURI)
-	if err != nil {
-		return nil, err
-	}
-	step := key.Params.StepAt(time.Now()) - 1
-	code, err := totp.CodeAt(key.Secret, key.Params, step)
-	if err != nil {
-		return nil, err
-	}
-	confirmation := map[string]any{"handle": offer.Handle, "codes": []string{code.Reveal()}}
-	return &ship{name: name, key: key, spent: step}, post("activation", name, confirmation, nil)
-}
-
-func post(what, name string, body, into any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	response, err := control.Post("http://control/v1/account/"+what+"?name="+url.QueryEscape(name), "application/json", bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	said, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", response.Status, said)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(said, into)
 }
 
 // --- what the daemon and sshd say
@@ -297,7 +200,7 @@ func (e *events) of(name string) []map[string]string {
 // out, but come through a pipe.
 func (e *events) await(t *testing.T, name string, n int) []map[string]string {
 	t.Helper()
-	deadline := time.Now().Add(hang)
+	deadline := time.Now().Add(people.Hang)
 	for {
 		found := e.of(name)
 		if len(found) >= n {

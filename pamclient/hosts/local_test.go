@@ -16,9 +16,7 @@ import (
 const refusal = "Security Code tidak diterima"
 
 func TestSudo(t *testing.T) {
-	if err := stage.Cover("/etc/sudoers", "Defaults passwd_tries=1, !lecture, timestamp_timeout=0\n%lpse ALL=(ALL) ALL\nsiti ALL=(ALL) NOPASSWD: ALL\n", 0o440); err != nil {
-		t.Fatal(err)
-	}
+	coverSudoers(t)
 	for name, s := range map[string]storm{
 		"in sequence":   {logins: 100, parallel: 1},
 		"8 in parallel": {logins: 100, parallel: 8},
@@ -30,9 +28,25 @@ func TestSudo(t *testing.T) {
 	}
 }
 
+// coverSudoers lets the fleet use sudo, and one user without a password.
+func coverSudoers(t *testing.T) {
+	t.Helper()
+	const sudoers = "/etc/sudoers"
+	rules := "Defaults passwd_tries=1, !lecture, timestamp_timeout=0\n%lpse ALL=(ALL) ALL\n" + notActivated + " ALL=(ALL) NOPASSWD: ALL\n"
+	if err := stage.Cover(sudoers, rules, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stage.Uncover(sudoers); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // sudo right after ssh with the code just used: the usual refusal, which says to
 // wait, and it counts nowhere.
 func TestSudoRightAfterSSHWithTheSameCode(t *testing.T) {
+	coverSudoers(t)
 	name, code := theFleet.code(t)
 	if err := logIn(portPassword, name, answers(stage.Password, code)); err != nil {
 		t.Fatal(err)
@@ -58,6 +72,7 @@ func TestConsoleLogin(t *testing.T) {
 // What asks nobody for a code goes on with the daemon dead: cron's account
 // phase, su by root, sudo with NOPASSWD.
 func TestWhatAsksNobodyWorksWithoutADaemon(t *testing.T) {
+	coverSudoers(t)
 	if err := theFleet.daemon.End(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +85,11 @@ func TestWhatAsksNobodyWorksWithoutADaemon(t *testing.T) {
 		"account required pam_unix.so\naccount required "+theFleet.module+" account=sshd\nsession required pam_permit.so\n", 0o644); err != nil {
 		t.Fatal(err)
 	}
+	defer func() {
+		if err := stage.Uncover("/etc/pam.d/su"); err != nil {
+			t.Error(err)
+		}
+	}()
 	if out, err := exec.Command("su", notActivated, "-c", "echo in").Output(); err != nil || string(out) != "in\n" {
 		t.Errorf("su by root: %q, %v", out, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"spse-totp/pamclient/hosts/people"
 	"spse-totp/pamclient/hosts/stage"
 )
 
@@ -35,8 +36,8 @@ func cli(t *testing.T) string {
 // Once activated, the secret is out of reach of its owner's processes, and so
 // are daemon, keyset and records.
 func TestTheOwnersProcessesReadNoSecret(t *testing.T) {
-	owner := theFleet.ships[0]
-	uid := owner.uid
+	owner := theFleet.crowd.People()[0]
+	uid := theFleet.uid(owner.Name)
 	program := cli(t)
 	pid := theFleet.daemon.Process.Pid
 	state := stage.Dir + "/state"
@@ -58,14 +59,14 @@ func TestTheOwnersProcessesReadNoSecret(t *testing.T) {
 		}
 		mustNotTell(t, strings.Join(args, " "), said, owner)
 	}
-	for _, e := range theFleet.events.of(owner.name) {
+	for _, e := range theFleet.events.of(owner.Name) {
 		mustNotTell(t, "an event", fmt.Sprint(e), owner)
 	}
 }
 
-func mustNotTell(t *testing.T, what, said string, s *ship) {
+func mustNotTell(t *testing.T, what, said string, s *people.Person) {
 	t.Helper()
-	for _, form := range []string{s.key.Secret.Base32(), s.key.Secret.Grouped(), string(s.key.Secret.Bytes())} {
+	for _, form := range []string{s.Key.Secret.Base32(), s.Key.Secret.Grouped(), string(s.Key.Secret.Bytes())} {
 		if strings.Contains(said, form) {
 			t.Errorf("%s tells the secret", what)
 		}
@@ -76,14 +77,14 @@ func mustNotTell(t *testing.T, what, said string, s *ship) {
 func TestNothingAtRestOrInALogHoldsASecret(t *testing.T) {
 	for _, file := range []string{"accounts.db", "accounts.db-wal"} {
 		b := must(os.ReadFile(stage.Dir + "/state/" + file))
-		for _, s := range theFleet.ships[:20] {
-			if bytes.Contains(b, s.key.Secret.Bytes()) || bytes.Contains(b, []byte(s.key.Secret.Base32())) {
-				t.Errorf("%s holds the secret of %s", file, s.name)
+		for _, s := range theFleet.crowd.People()[:20] {
+			if bytes.Contains(b, s.Key.Secret.Bytes()) || bytes.Contains(b, []byte(s.Key.Secret.Base32())) {
+				t.Errorf("%s holds the secret of %s", file, s.Name)
 			}
 		}
 	}
-	for _, s := range theFleet.ships[:20] {
-		theFleet.events.mustNotHold(t, s.key.Secret.Base32())
+	for _, s := range theFleet.crowd.People()[:20] {
+		theFleet.events.mustNotHold(t, s.Key.Secret.Base32())
 	}
 	theFleet.events.mustNotHold(t, stage.Password)
 }
@@ -91,13 +92,14 @@ func TestNothingAtRestOrInALogHoldsASecret(t *testing.T) {
 // Nobody acts for another, nor reads their state, and pam.sock is root's.
 func TestNobodyActsForAnother(t *testing.T) {
 	program := cli(t)
-	uid := theFleet.ships[0].uid
-	other := theFleet.ships[1].name
+	self := theFleet.crowd.People()[0].Name
+	uid := theFleet.uid(self)
+	other := theFleet.crowd.People()[1].Name
 	for _, args := range [][]string{
 		{"status", other},
 		{"list"},
 		{"reset", other, "--reason", "HP hilang"},
-		{"reset", theFleet.ships[0].name, "--reason", "HP hilang"}, // not even one's own
+		{"reset", self, "--reason", "HP hilang"}, // not even one's own
 		{"disable", other},
 		{"enable", other},
 		{"remove", other, "--reason", "pindah"},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"spse-totp/daemon/protocol"
+	"spse-totp/pamclient/hosts/people"
 	"spse-totp/pamclient/hosts/stage"
 )
 
@@ -79,7 +80,7 @@ func dial(t *testing.T, name string) *caller {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(4 * hang)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(4 * people.Hang)); err != nil {
 		t.Fatal(err)
 	}
 	c := &caller{conn}

@@ -7,8 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/crypto/ssh"
-
+	"spse-totp/pamclient/hosts/people"
 	"spse-totp/pamclient/hosts/stage"
 )
 
@@ -33,14 +32,9 @@ func TestAPersonAtThePromptDuringARestart(t *testing.T) {
 			for range 20 {
 				who, code := theFleet.code(t)
 				asked := 0
-				err := logIn(portPassword, who, ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-					if len(questions) == 1 && isCodePrompt(questions[0]) {
-						asked++
-						if err := theFleet.restart(signal); err != nil {
-							return nil, err
-						}
-					}
-					return answer(questions, stage.Password, code), nil
+				err := logIn(portPassword, who, people.AtTheCode(stage.Password, func() (string, error) {
+					asked++
+					return code, theFleet.restart(signal)
 				}))
 				if err != nil || asked != 1 {
 					t.Errorf("%s: asked %d times, %v", who, asked, err)

@@ -1,9 +1,7 @@
 package hosts
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -12,12 +10,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"spse-totp/pamclient/hosts/people"
 	"spse-totp/pamclient/hosts/stage"
 )
-
-// hang is how long a login may take before it counts as one. A wrong code
-// costs about two seconds by design.
-const hang = 15 * time.Second
 
 // storm is so many logins, one wrong code for every ten right ones.
 type storm struct {
@@ -37,7 +32,7 @@ func (o *outcome) add(wrong bool, err error, took time.Duration, who string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case took >= hang:
+	case took >= people.Hang:
 		o.hangs++
 	case wrong && err == nil:
 		o.wrongIn++
@@ -70,7 +65,7 @@ func (s storm) run(t *testing.T, program string) {
 			for wrong := range jobs {
 				name, code := theFleet.code(t)
 				if wrong {
-					code = spoilt(code)
+					code = people.Spoilt(code)
 				}
 				start := time.Now()
 				err := s.logIn(name, code)
@@ -123,7 +118,7 @@ func TestPasswordThenKeyboardInteractiveInOneConnection(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s got in by a password attempt and then a code: OpenSSH used to refuse that", name)
 		}
-		if time.Since(start) >= hang {
+		if time.Since(start) >= people.Hang {
 			t.Errorf("%s hung", name)
 		}
 	}
@@ -177,8 +172,7 @@ func TestWhoMayNotGetsInByNothing(t *testing.T) {
 func TestPublickeyAloneIsRefused(t *testing.T) {
 	name, _ := theFleet.code(t)
 	before := theFleet.events.count(name)
-	banner := ""
-	err := logInWith(portPassword, name, &banner, ssh.PublicKeys(theFleet.key))
+	banner, err := bannerOf(portPassword, name, ssh.PublicKeys(theFleet.key))
 	if err == nil {
 		t.Error("in by the key alone")
 	}
@@ -195,23 +189,21 @@ func TestPublickeyAloneIsRefused(t *testing.T) {
 func TestSSHDKeepsOneThread(t *testing.T) {
 	name, code := theFleet.code(t)
 	seen := 0
-	err := logIn(portPassword, name, ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-		if len(questions) == 1 && isCodePrompt(questions[0]) {
-			pids, err := stage.Processes("sshd")
+	err := logIn(portPassword, name, people.AtTheCode(stage.Password, func() (string, error) {
+		pids, err := stage.Processes("sshd")
+		if err != nil {
+			return "", err
+		}
+		for _, pid := range pids {
+			tasks, err := os.ReadDir("/proc/" + pid + "/task")
 			if err != nil {
-				return nil, err
+				continue // it ended between the two looks
 			}
-			for _, pid := range pids {
-				tasks, err := os.ReadDir("/proc/" + pid + "/task")
-				if err != nil {
-					continue // it ended between the two looks
-				}
-				if seen++; len(tasks) != 1 {
-					t.Errorf("sshd process %s has %d threads", pid, len(tasks))
-				}
+			if seen++; len(tasks) != 1 {
+				t.Errorf("sshd process %s has %d threads", pid, len(tasks))
 			}
 		}
-		return answer(questions, stage.Password, code), nil
+		return code, nil
 	}))
 	if err != nil {
 		t.Error(err)
@@ -223,66 +215,25 @@ func TestSSHDKeepsOneThread(t *testing.T) {
 
 // --- logging in
 
-// answers gives the password to the password's prompt, and the code to the
-// code's.
-func answers(password, code string) ssh.AuthMethod {
-	return ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-		return answer(questions, password, code), nil
-	})
-}
+func at(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-func answer(questions []string, password, code string) []string {
-	var said []string
-	for _, q := range questions {
-		if isCodePrompt(q) {
-			said = append(said, code)
-		} else {
-			said = append(said, password)
-		}
-	}
-	return said
-}
-
-func isCodePrompt(question string) bool { return strings.Contains(question, "Security Code") }
-
-// logIn logs in over a real connection and runs a command; an error means that
-// it was refused.
 func logIn(port int, user string, methods ...ssh.AuthMethod) error {
-	return logInWith(port, user, nil, methods...)
+	return people.LogIn(at(port), user, methods...)
 }
 
-func logInWith(port int, user string, banner *string, methods ...ssh.AuthMethod) error {
-	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), hang)
-	if err != nil {
-		return err
+func answers(password, code string) ssh.AuthMethod { return people.Answers(password, code) }
+
+// bannerOf is what sshd shows before it refuses.
+func bannerOf(port int, user string, methods ...ssh.AuthMethod) (banner string, err error) {
+	client, err := ssh.Dial("tcp", at(port), &ssh.ClientConfig{
+		User: user, Auth: methods, Timeout: people.Hang,
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(), // loopback, of our own
+		BannerCallback:  func(text string) error { banner += text; return nil },
+	})
+	if err == nil {
+		_ = client.Close()
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(hang)); err != nil {
-		return err
-	}
-	config := &ssh.ClientConfig{User: user, Auth: methods, HostKeyCallback: ssh.InsecureIgnoreHostKey()} // loopback, of our own
-	if banner != nil {
-		config.BannerCallback = func(text string) error { *banner += text; return nil }
-	}
-	c, channels, requests, err := ssh.NewClientConn(conn, "loopback", config)
-	if err != nil {
-		return err
-	}
-	client := ssh.NewClient(c, channels, requests)
-	defer client.Close()
-	session, err := client.NewSession()
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	out, err := session.Output("echo in")
-	if err != nil {
-		return err
-	}
-	if string(out) != "in\n" {
-		return errors.New("logged in, and no command ran")
-	}
-	return nil
+	return banner, err
 }
 
 // mustLeaveNoProcess demands that none is left but the listening sshds.

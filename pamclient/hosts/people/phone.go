@@ -94,6 +94,9 @@ func ActivateAll(control *http.Client, names []string) (*Crowd, error) {
 	crowd := &Crowd{}
 	for _, name := range names {
 		p, err := Activate(control, name)
+		if err != nil { // the step may have ended on the way: once more
+			p, err = Activate(control, name)
+		}
 		if err != nil {
 			return nil, err
 		}

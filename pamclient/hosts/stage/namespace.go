@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"syscall"
 
@@ -146,16 +145,18 @@ func perform() int {
 	}
 }
 
-// Cover lays content over a file of the machine, for the stage alone.
+// Cover lays content over a file of the machine, for the stage alone. Covers
+// lie one on another.
 func Cover(path, content string, mode os.FileMode) error {
-	mine := filepath.Join(Dir, "cover"+filepath.Clean(path))
-	if err := os.MkdirAll(filepath.Dir(mine), 0o755); err != nil {
+	mine, err := os.CreateTemp(Dir, "cover-*") // a file of its own: the cover below keeps its content
+	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(mine, []byte(content), mode); err != nil {
+	_, err = mine.WriteString(content)
+	if err := errors.Join(err, mine.Chmod(mode), mine.Close()); err != nil {
 		return err
 	}
-	if err := unix.Mount(mine, path, "", unix.MS_BIND, ""); err != nil {
+	if err := unix.Mount(mine.Name(), path, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("covering %s: %w", path, err)
 	}
 	return nil
