@@ -202,7 +202,7 @@ func (b *bench) privately(script, folder string) {
 // mount is mount(8) within the daemon's namespace.
 func (d *process) mount(args ...string) {
 	d.b.t.Helper()
-	args = append([]string{"-t", fmt.Sprint(d.cmd.Process.Pid), "-m", "mount"}, args...)
+	args = append([]string{"-t", fmt.Sprint(d.cmd.Process.Pid), "-m", "-r", "mount"}, args...)
 	if said, err := exec.CommandContext(d.b.t.Context(), "nsenter", args...).CombinedOutput(); err != nil {
 		d.b.t.Fatalf("mount: %v: %s", err, said)
 	}

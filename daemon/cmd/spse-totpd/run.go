@@ -62,7 +62,9 @@ func run(ctx context.Context, configPath string) error {
 	services.Go(func() error { return reloadOnHangup(ctx, hangup, configPath, events, &office) })
 	services.Go(func() error { return watchdog(ctx, accounts) })
 	services.Go(func() error { return announceStop(ctx) })
-	accounts.Warm(ctx) // a store that fails is told of now, and tried again later
+	// A store that fails is told of now, and tried again later; a stop is no
+	// failure, and must not be told to those who wait for the store.
+	accounts.Warm(context.WithoutCancel(ctx))
 	notify(daemon.SdNotifyReady)
 	events.Record(audit.Event{Kind: audit.Service, Message: "spse-totpd is ready"})
 	return services.Wait()
@@ -241,7 +243,7 @@ func watchdog(ctx context.Context, accounts *store.Store) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			_, _ = accounts.View(ctx, account.Host("")) // what counts is that it came back
+			_, _ = accounts.View(context.WithoutCancel(ctx), account.Host("")) // what counts is that it came back
 			notify(daemon.SdNotifyWatchdog)
 		}
 	}

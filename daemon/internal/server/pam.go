@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"spse-totp/daemon/internal/login"
 	"spse-totp/daemon/protocol"
 )
@@ -166,10 +168,13 @@ func (p *packets) Receive(wait time.Duration) ([]byte, error) {
 		return nil, login.ErrGone
 	}
 	if p.ctx.Err() != nil { // it was cancelled before the deadline was set
-		return nil, login.ErrClosing
+		_ = p.conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	// No room for control messages: descriptors a peer sends are not taken.
 	n, _, flags, _, err := p.conn.ReadMsgUnix(p.buffer, nil)
+	if err != nil && p.ctx.Err() != nil {
+		n, flags, err = p.arrived()
+	}
 	switch {
 	case err != nil:
 		return nil, p.translate(err)
@@ -179,6 +184,20 @@ func (p *packets) Receive(wait time.Duration) ([]byte, error) {
 		return nil, fmt.Errorf("%w: too long", protocol.ErrGarbled)
 	}
 	return p.buffer[:n], nil
+}
+
+// arrived reads a datagram that is there already, whatever the deadline: what
+// came before the stop is answered still.
+func (p *packets) arrived() (n, flags int, err error) {
+	raw, err := p.conn.SyscallConn()
+	if err != nil {
+		return 0, 0, err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		n, _, flags, _, failed = unix.Recvmsg(int(fd), p.buffer, nil, unix.MSG_DONTWAIT)
+	})
+	return n, flags, errors.Join(err, failed)
 }
 
 func (p *packets) translate(err error) error {

@@ -241,6 +241,43 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 	await(t, stopped, "the stop")
 }
 
+// What had come before the stop, and was not read yet, is answered still.
+func TestStopAnswersWhatHasArrived(t *testing.T) {
+	t.Parallel()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	p := &PAM{
+		Listener: listen(t, "unixpacket"),
+		Converse: func(_ context.Context, packets login.Packets) {
+			close(begun)
+			<-goOn
+			packet, err := packets.Receive(hang)
+			if err == nil {
+				err = packets.Send(packet)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			if _, err := packets.Receive(hang); !errors.Is(err, login.ErrClosing) {
+				t.Errorf("with nothing there it ends with %v", err)
+			}
+		},
+	}
+	stop, stopped := serve(t, p.Serve)
+	conn := dial(t, p.Listener)
+	result, err := protocol.Marshal(protocol.Result{Verdict: protocol.Accepted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, conn, result)
+	await(t, begun, "the conversation")
+	stop()
+	close(goOn)
+	if v := verdict(t, conn); v != protocol.Accepted {
+		t.Errorf("got %v", v)
+	}
+	await(t, stopped, "the stop")
+}
+
 func TestStopDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	stuck, release := make(chan struct{}), make(chan struct{})
