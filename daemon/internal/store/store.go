@@ -308,7 +308,8 @@ func (s *Store) openEngine(ctx context.Context) (Engine, time.Time, error) {
 			return nil, time.Time{}, err
 		}
 	}
-	engine, made, err := s.open(ctx, firstMark)
+	// Whoever asks first opens it for all: that they hang up is no failure.
+	engine, made, err := s.open(context.WithoutCancel(ctx), firstMark)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -137,7 +137,8 @@ func writable(path string) error {
 }
 
 // dsn sets what makes a commit last (WAL, FULL), what keeps a full disk from
-// wedging later commits (short checkpoints), and the exclusive lock.
+// wedging later commits (short checkpoints), the exclusive lock, and no files
+// elsewhere.
 func dsn(path string) string {
 	options := url.Values{
 		"_txlock":       {"immediate"},
@@ -145,7 +146,7 @@ func dsn(path string) string {
 		"_synchronous":  {"FULL"},
 		"_busy_timeout": {"1000"},
 		"_defensive":    {"1"},
-		"_pragma":       {"locking_mode(EXCLUSIVE)", "wal_autocheckpoint(100)"},
+		"_pragma":       {"locking_mode(EXCLUSIVE)", "wal_autocheckpoint(100)", "temp_store(MEMORY)"},
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: options.Encode()}).String()
 }
