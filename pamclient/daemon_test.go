@@ -494,3 +494,18 @@ func TestReconnectGivesUp(t *testing.T) {
 		o.wantBounded("auth")
 	})
 }
+
+// In a stack whose only other success is pam_faillock's, which lets everybody on
+// who is not locked, an IGNORE of ours would be a way in.
+func TestFaillockIsNoOtherWayIn(t *testing.T) {
+	onEachBuild(t, func(t *testing.T, l *login) {
+		for arguments, want := range map[string]int{
+			"timeout=1":      pamUnavail,    // nobody is there
+			"nullok":         pamServiceErr, // a bad argument
+			"services=login": pamSuccess,    // not ours to ask: faillock's success is real
+		} {
+			l.stack("sshd", "auth required pam_faillock.so preauth silent dir="+l.folder, "auth required MODULE "+arguments)
+			l.run("user=nobody", "auth").wantCode("auth", want)
+		}
+	})
+}
