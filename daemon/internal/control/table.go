@@ -14,7 +14,6 @@ import (
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/audit"
 	"spse-totp/daemon/internal/seal"
-	"spse-totp/daemon/internal/store"
 	"spse-totp/daemon/internal/text"
 )
 
@@ -179,47 +178,5 @@ func bodyOf(w http.ResponseWriter, hr *http.Request) func(any) error {
 			return unexpected
 		}
 		return nil
-	}
-}
-
-// problem is an answer that is no success.
-type problem struct {
-	status int
-	Problem
-}
-
-func (p problem) Error() string { return p.Problem.Error }
-
-func badRequest(what string) error {
-	return problem{http.StatusBadRequest, Problem{Code: ProblemBadRequest, Error: what}}
-}
-
-func answer(w http.ResponseWriter, result any, err error) {
-	status := http.StatusOK
-	if err != nil {
-		p := asProblem(err)
-		status, result = p.status, p.Problem
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(result) // the caller may be gone
-}
-
-func asProblem(err error) problem {
-	var p problem
-	switch {
-	case errors.As(err, &p):
-		return p
-	case errors.Is(err, store.ErrTampered):
-		return problem{http.StatusInternalServerError, Problem{
-			Code: ProblemUnavailable, Error: "the account's record cannot be read: it was changed from outside",
-			Hint: "an administrator finds the details in the journal; spse-totp remove lets the person activate anew",
-		}}
-	default:
-		return problem{http.StatusServiceUnavailable, Problem{
-			Code: ProblemUnavailable, Error: "the store cannot do it at the moment: nothing was changed",
-			Hint: "an administrator finds the cause in the journal: journalctl -u spse-totpd",
-		}}
 	}
 }
