@@ -131,6 +131,7 @@ func TestTheModuleOpensNothingOfAUsers(t *testing.T) {
 	}
 	for call := range strings.Lines(calls) {
 		switch {
+		case strings.Contains(call, theFleet.module): // libpam opens the module, wherever this tree is
 		case strings.Contains(call, stage.Dir+"/home"), strings.Contains(call, "/home/"), strings.Contains(call, "/root"):
 			t.Errorf("below a user's folder: %s", call)
 		case strings.Contains(call, "O_WRONLY"), strings.Contains(call, "O_RDWR"), strings.Contains(call, "O_CREAT"):
