@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
@@ -15,6 +16,9 @@ import (
 
 // patience is how long a program may take to say what is waited for, or to end.
 const patience = 20 * time.Second
+
+// reopening is the pause before a terminal that is closed is read again.
+const reopening = 5 * time.Millisecond
 
 // Terminal is a program at a terminal of 80x24.
 type Terminal struct {
@@ -24,6 +28,9 @@ type Terminal struct {
 	unread string
 	echo   io.Writer
 	shown  strings.Builder
+
+	ended chan struct{} // closed when the program has ended
+	end   error         // how, to be read after that
 }
 
 // Open starts the program. What it shows goes to echo too, but for what clears
@@ -33,22 +40,42 @@ func Open(echo io.Writer, cmd *exec.Cmd) (*Terminal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
 	}
-	t := &Terminal{cmd: cmd, screen: screen, said: make(chan string, 64), echo: echo}
+	t := &Terminal{cmd: cmd, screen: screen, said: make(chan string, 64), echo: echo, ended: make(chan struct{})}
+	go func() {
+		t.end = cmd.Wait()
+		close(t.ended)
+	}()
 	go t.read()
 	return t, nil
 }
 
+// read reads till the program has ended. One that hangs its terminal up and
+// opens it anew, as util-linux's login does, leaves it closed for a moment.
 func (t *Terminal) read() {
 	defer close(t.said)
 	buffer := make([]byte, 4096)
 	for {
+		over := t.over() // asked before reading: what was said last is read then
 		n, err := t.screen.Read(buffer)
 		if n > 0 {
 			t.said <- string(buffer[:n])
 		}
-		if err != nil { // EIO: the program closed its terminal
+		switch {
+		case err == nil:
+		case over || !errors.Is(err, syscall.EIO): // EIO: nobody has the terminal open
 			return
+		default:
+			time.Sleep(reopening)
 		}
+	}
+}
+
+func (t *Terminal) over() bool {
+	select {
+	case <-t.ended:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -102,9 +129,10 @@ func (t *Terminal) Ended() (int, error) {
 			if more {
 				continue
 			}
+			<-t.ended
 			var exit *exec.ExitError
-			if err := t.cmd.Wait(); err != nil && !errors.As(err, &exit) {
-				return -1, err
+			if t.end != nil && !errors.As(t.end, &exit) {
+				return -1, t.end
 			}
 			return t.cmd.ProcessState.ExitCode(), nil
 		case <-limit:
