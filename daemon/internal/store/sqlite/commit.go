@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 
 	"spse-totp/daemon/internal/store"
@@ -12,10 +11,7 @@ import (
 // commits itself, and takes along whoever came meanwhile. One flush to disk
 // then serves them all, and no change waits for a clock or another goroutine.
 type group struct {
-	inPlace                func() error // whether the file is still the one that was opened
-	db                     *sql.DB
-	update, insert, remove *sql.Stmt
-	mark                   *sql.Stmt
+	commit func(batch []*pending) error
 
 	mu      sync.Mutex // protects what follows
 	leading bool
@@ -28,26 +24,6 @@ type pending struct {
 	change store.Change
 	err    error
 	ready  chan bool // true: lead the next commit
-}
-
-func (g *group) prepare(ctx context.Context, db *sql.DB, inPlace func() error) error {
-	g.db, g.inPlace = db, inPlace
-	for _, s := range []struct {
-		into  **sql.Stmt
-		query string
-	}{
-		{&g.update, `UPDATE account SET version = ?, sealed = ? WHERE realm = ? AND name = ? AND version = ?`},
-		{&g.insert, `INSERT INTO account (version, sealed, realm, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`},
-		{&g.remove, `DELETE FROM account WHERE realm = ? AND name = ? AND version = ?`},
-		{&g.mark, `UPDATE clock_mark SET sealed = ?`},
-	} {
-		stmt, err := db.PrepareContext(ctx, s.query)
-		if err != nil {
-			return err
-		}
-		*s.into = stmt
-	}
-	return nil
 }
 
 // Swap implements store.Engine. A caller who gives up does not stop a commit
@@ -99,39 +75,39 @@ func (g *group) lead() {
 
 // commit writes a batch in one transaction. An error is everyone's: nothing of
 // the batch is known to be written. A conflict is one change's own.
-func (g *group) commit(batch []*pending) error {
-	if err := g.inPlace(); err != nil {
+func (e *Engine) commit(batch []*pending) error {
+	if err := e.inPlace(); err != nil {
 		return err
 	}
-	ctx := context.Background()
-	tx, err := g.db.BeginTx(ctx, nil)
-	if err != nil {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	if _, err := run(e.begin); err != nil {
 		return explain(err)
 	}
 	for _, p := range batch {
-		if p.err, err = g.apply(ctx, tx, p.change); err != nil {
-			_ = tx.Rollback() // the writing failed already, which is what is told
+		conflict, err := e.apply(p.change)
+		if err != nil {
+			_, _ = run(e.rollback) // the writing failed already, which is what is told
 			return explain(err)
 		}
+		p.err = conflict
 	}
-	return explain(tx.Commit())
+	_, err := run(e.end)
+	return explain(err)
 }
 
-func (g *group) apply(ctx context.Context, tx *sql.Tx, c store.Change) (conflict, err error) {
-	var result sql.Result
+// apply writes one change, unless its row is at another version.
+func (e *Engine) apply(c store.Change) (conflict, err error) {
+	var rows int64
 	realm, name := c.ID.Realm, []byte(c.ID.Name)
 	switch {
 	case !c.To.There():
-		result, err = tx.StmtContext(ctx, g.remove).ExecContext(ctx, realm, name, int64(c.From))
+		rows, err = run(e.remove, realm, name, int64(c.From))
 	case c.From == 0:
-		result, err = tx.StmtContext(ctx, g.insert).ExecContext(ctx, c.To.Version, c.To.Sealed, realm, name)
+		rows, err = run(e.insert, c.To.Version, c.To.Sealed, realm, name)
 	default:
-		result, err = tx.StmtContext(ctx, g.update).ExecContext(ctx, c.To.Version, c.To.Sealed, realm, name, int64(c.From))
+		rows, err = run(e.update, c.To.Version, c.To.Sealed, realm, name, int64(c.From))
 	}
-	if err != nil {
-		return nil, err
-	}
-	rows, err := result.RowsAffected()
 	if err != nil {
 		return nil, err
 	}
@@ -139,9 +115,7 @@ func (g *group) apply(ctx context.Context, tx *sql.Tx, c store.Change) (conflict
 		return store.ErrConflict, nil
 	}
 	if len(c.Mark) > 0 {
-		if _, err := tx.StmtContext(ctx, g.mark).ExecContext(ctx, c.Mark); err != nil {
-			return nil, err
-		}
+		_, err = run(e.mark, c.Mark)
 	}
-	return nil, nil
+	return nil, err
 }

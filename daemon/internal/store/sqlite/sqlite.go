@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
@@ -34,8 +35,11 @@ type Engine struct {
 	db      *sql.DB
 	path    string
 	opened  os.FileInfo
-	read    *sql.Stmt
 	commits group
+
+	turn sync.Mutex // whoever has it speaks on conn alone
+	conn *sql.Conn  // the one connection
+	statements
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -104,7 +108,7 @@ func openExisting(ctx context.Context, path string) (*Engine, error) {
 	}
 	e := &Engine{db: db, path: path}
 	if err := e.prepare(ctx); err != nil {
-		_ = db.Close() // opening failed already, which is what is told
+		_ = e.Close() // opening failed already, which is what is told
 		return nil, explain(err)
 	}
 	return e, nil
@@ -115,7 +119,7 @@ func open(ctx context.Context, path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Statements share one connection: it alone holds the file's lock.
+	// One connection: it alone holds the file's lock.
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	if err := db.PingContext(ctx); err != nil {
@@ -165,10 +169,11 @@ func (e *Engine) prepare(ctx context.Context) error {
 	if e.opened, err = os.Stat(e.path); err != nil {
 		return err
 	}
-	if e.read, err = e.db.PrepareContext(ctx, `SELECT version, sealed FROM account WHERE realm = ? AND name = ?`); err != nil {
+	if e.conn, err = e.db.Conn(ctx); err != nil {
 		return err
 	}
-	return e.commits.prepare(ctx, e.db, e.inPlace)
+	e.commits.commit = e.commit
+	return e.statements.prepare(ctx, e.conn)
 }
 
 // inPlace fails where the path no longer leads to the file that is open: what
@@ -201,6 +206,8 @@ func (e *Engine) Read(ctx context.Context, id account.ID) (store.Row, error) {
 	if err := e.inPlace(); err != nil {
 		return store.Row{}, err
 	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
 	var version int64
 	var row store.Row
 	err := e.read.QueryRowContext(ctx, id.Realm, []byte(id.Name)).Scan(&version, &row.Sealed)
@@ -214,27 +221,8 @@ func (e *Engine) Read(ctx context.Context, id account.ID) (store.Row, error) {
 // Each implements store.Engine. It reads all rows before it visits the first,
 // so that a visitor may use the store.
 func (e *Engine) Each(ctx context.Context, visit func(account.ID, store.Row) error) error {
-	rows, err := e.db.QueryContext(ctx, `SELECT realm, name, version, sealed FROM account ORDER BY realm, name`)
+	all, err := e.rows(ctx)
 	if err != nil {
-		return explain(err)
-	}
-	defer rows.Close()
-	type entry struct {
-		id  account.ID
-		row store.Row
-	}
-	var all []entry
-	for rows.Next() {
-		var en entry
-		var name []byte
-		var version int64
-		if err := rows.Scan(&en.id.Realm, &name, &version, &en.row.Sealed); err != nil {
-			return explain(err)
-		}
-		en.id.Name, en.row.Version = string(name), uint64(version)
-		all = append(all, en)
-	}
-	if err := rows.Err(); err != nil {
 		return explain(err)
 	}
 	for _, en := range all {
@@ -245,10 +233,39 @@ func (e *Engine) Each(ctx context.Context, visit func(account.ID, store.Row) err
 	return nil
 }
 
+type entry struct {
+	id  account.ID
+	row store.Row
+}
+
+func (e *Engine) rows(ctx context.Context) ([]entry, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	rows, err := e.conn.QueryContext(ctx, `SELECT realm, name, version, sealed FROM account ORDER BY realm, name`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []entry
+	for rows.Next() {
+		var en entry
+		var name []byte
+		var version int64
+		if err := rows.Scan(&en.id.Realm, &name, &version, &en.row.Sealed); err != nil {
+			return nil, err
+		}
+		en.id.Name, en.row.Version = string(name), uint64(version)
+		all = append(all, en)
+	}
+	return all, rows.Err()
+}
+
 // Mark implements store.Engine.
 func (e *Engine) Mark(ctx context.Context) ([]byte, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
 	var sealed []byte
-	err := e.db.QueryRowContext(ctx, `SELECT sealed FROM clock_mark`).Scan(&sealed)
+	err := e.conn.QueryRowContext(ctx, `SELECT sealed FROM clock_mark`).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -256,7 +273,15 @@ func (e *Engine) Mark(ctx context.Context) ([]byte, error) {
 }
 
 // Close implements store.Engine.
-func (e *Engine) Close() error { return e.db.Close() }
+func (e *Engine) Close() error {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	errs := []error{e.statements.close()}
+	if e.conn != nil { // preparing came that far
+		errs = append(errs, e.conn.Close())
+	}
+	return errors.Join(append(errs, e.db.Close())...)
+}
 
 // explain puts the store's own words before SQLite's, where it has any.
 func explain(err error) error {

@@ -185,7 +185,7 @@ func edit(t *testing.T, path, statement string) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	if _, err := e.db.ExecContext(t.Context(), statement); err != nil {
+	if _, err := e.conn.ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
 }
