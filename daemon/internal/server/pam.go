@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"spse-totp/daemon/internal/login"
 	"spse-totp/daemon/protocol"
@@ -20,8 +17,6 @@ import (
 const (
 	// maxConversations is well above any MaxStartups of sshd.
 	maxConversations = 1024
-	// sendWait bounds a peer that does not read.
-	sendWait = 5 * time.Second
 	// finishWait is for answers that came before the daemon was told to stop.
 	finishWait = 2 * time.Second
 )
@@ -92,18 +87,18 @@ func (p *PAM) serve(ctx context.Context, conn *net.UnixConn) {
 	// When the daemon stops, whoever waits for a person waits no longer.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	buffer := buffers.Get().(*[]byte)
-	defer func() {
-		clear(*buffer) // codes passed through it
-		buffers.Put(buffer)
-	}()
+	packets, err := newPackets(ctx, conn)
+	if err != nil {
+		return // it is closed already
+	}
+	defer packets.wipe()
 	defer func() {
 		if fault := recover(); fault != nil {
 			p.Failed(fault)
 		}
 	}()
 	// What was begun is finished: a commit is not cut short by the stop.
-	p.Converse(context.WithoutCancel(ctx), &packets{ctx: ctx, conn: conn, buffer: *buffer})
+	p.Converse(context.WithoutCancel(ctx), packets)
 }
 
 // turnAway answers a conversation too many at once, so that nobody waits.
@@ -134,81 +129,5 @@ func waitAtMost(group *sync.WaitGroup, limit time.Duration) {
 	select {
 	case <-done:
 	case <-time.After(limit):
-	}
-}
-
-// buffers hold one datagram each, with a byte to spare: what fills it is too
-// long.
-var buffers = sync.Pool{New: func() any {
-	b := make([]byte, protocol.MaxLargeFrame+1)
-	return &b
-}}
-
-// packets are the datagrams of one connection.
-type packets struct {
-	ctx    context.Context
-	conn   *net.UnixConn
-	buffer []byte
-}
-
-var _ login.Packets = (*packets)(nil)
-
-func (p *packets) Send(packet []byte) error {
-	if err := p.conn.SetWriteDeadline(time.Now().Add(sendWait)); err != nil {
-		return login.ErrGone
-	}
-	if _, err := p.conn.Write(packet); err != nil {
-		return p.translate(err)
-	}
-	return nil
-}
-
-func (p *packets) Receive(wait time.Duration) ([]byte, error) {
-	if err := p.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
-		return nil, login.ErrGone
-	}
-	if p.ctx.Err() != nil { // it was cancelled before the deadline was set
-		_ = p.conn.SetReadDeadline(time.Unix(1, 0))
-	}
-	// No room for control messages: descriptors a peer sends are not taken.
-	n, _, flags, _, err := p.conn.ReadMsgUnix(p.buffer, nil)
-	if err != nil && p.ctx.Err() != nil {
-		n, flags, err = p.arrived()
-	}
-	switch {
-	case err != nil:
-		return nil, p.translate(err)
-	case n == 0:
-		return nil, login.ErrGone
-	case flags&syscall.MSG_TRUNC != 0, n == len(p.buffer):
-		return nil, fmt.Errorf("%w: too long", protocol.ErrGarbled)
-	}
-	return p.buffer[:n], nil
-}
-
-// arrived reads a datagram that is there already, whatever the deadline: what
-// came before the stop is answered still.
-func (p *packets) arrived() (n, flags int, err error) {
-	raw, err := p.conn.SyscallConn()
-	if err != nil {
-		return 0, 0, err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		n, _, flags, _, failed = unix.Recvmsg(int(fd), p.buffer, nil, unix.MSG_DONTWAIT)
-	})
-	return n, flags, errors.Join(err, failed)
-}
-
-func (p *packets) translate(err error) error {
-	switch {
-	case p.ctx.Err() != nil:
-		return login.ErrClosing
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return login.ErrLate
-	case errors.Is(err, io.EOF):
-		return login.ErrGone
-	default:
-		return fmt.Errorf("%w: %w", login.ErrGone, err)
 	}
 }
