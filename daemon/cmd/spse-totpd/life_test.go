@@ -56,14 +56,14 @@ func TestSystemdIsTold(t *testing.T) {
 	b := newBench(t)
 	systemd := b.supervise()
 	b.env = append(b.env, fmt.Sprintf("WATCHDOG_USEC=%d", (200*time.Millisecond).Microseconds()))
+	begin := time.Now() // and not when the test gets to read that it is ready
 	d := b.launch(b.held)
 	systemd.await("READY=1")
-	begin := time.Now()
 	const beats = 5
 	for range beats {
 		systemd.await("WATCHDOG=1")
 	}
-	if least := (beats - 1) * 100 * time.Millisecond; time.Since(begin) < least {
+	if least := beats * 100 * time.Millisecond; time.Since(begin) < least {
 		t.Errorf("%d beats within %v: more often than half of WATCHDOG_USEC", beats, time.Since(begin))
 	}
 	d.signal(syscall.SIGHUP)
