@@ -97,18 +97,39 @@ func newFleet() (*fleet, error) {
 		return nil, err
 	}
 	for port, options := range map[int][]string{
-		portPassword: {"PerSourcePenalties no"},
-		portKey:      {"PerSourcePenalties no", "AuthenticationMethods publickey,keyboard-interactive"},
+		portPassword: nil,
+		portKey:      {keyThenCode},
 	} {
-		if !knowsPenalties() {
-			options = options[1:]
-		}
-		if _, err := stage.SSHD(f.events, port, options...); err != nil {
+		if _, err := f.sshd(port, options...); err != nil {
 			return nil, err
 		}
 	}
 	f.crowd, err = people.ActivateAll(people.Control(stage.ControlSocket), names[1:])
 	return f, err
+}
+
+// keyThenCode wants a key, and then what the stack asks for.
+const keyThenCode = "AuthenticationMethods publickey,keyboard-interactive"
+
+// sshd starts one that lets a loopback fail as often as it likes.
+func (f *fleet) sshd(port int, options ...string) (*stage.Process, error) {
+	if knowsPenalties() {
+		options = append(options, "PerSourcePenalties no")
+	}
+	return stage.SSHD(f.events, port, options...)
+}
+
+// cover lays content over a file of the machine, for one test.
+func cover(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	if err := stage.Cover(path, content, mode); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stage.Uncover(path); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // knowsPenalties says whether sshd is of OpenSSH 9.8 or later, which would
@@ -118,12 +139,17 @@ func knowsPenalties() bool {
 	return err == nil && bytes.Contains(program, []byte("persourcepenalties"))
 }
 
-func makeKey() (ssh.Signer, error) {
+func newKey() (ssh.Signer, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := ssh.NewSignerFromKey(private)
+	return ssh.NewSignerFromKey(private)
+}
+
+// makeKey makes the key that opens every account's door.
+func makeKey() (ssh.Signer, error) {
+	signer, err := newKey()
 	if err != nil {
 		return nil, err
 	}

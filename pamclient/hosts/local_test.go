@@ -32,16 +32,7 @@ func TestSudo(t *testing.T) {
 // coverSudoers lets the fleet use sudo, and one user without a password.
 func coverSudoers(t *testing.T) {
 	t.Helper()
-	const sudoers = "/etc/sudoers"
-	rules := "Defaults passwd_tries=1, !lecture, timestamp_timeout=0\n%lpse ALL=(ALL) ALL\n" + notActivated + " ALL=(ALL) NOPASSWD: ALL\n"
-	if err := stage.Cover(sudoers, rules, 0o440); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stage.Uncover(sudoers); err != nil {
-			t.Error(err)
-		}
-	})
+	cover(t, "/etc/sudoers", "Defaults passwd_tries=1, !lecture, timestamp_timeout=0\n%lpse ALL=(ALL) ALL\n"+notActivated+" ALL=(ALL) NOPASSWD: ALL\n", 0o440)
 }
 
 // sudo right after ssh with the code just used: the usual refusal, which says to
@@ -82,15 +73,8 @@ func TestWhatAsksNobodyWorksWithoutADaemon(t *testing.T) {
 			t.Fatal(err)
 		}
 	}()
-	if err := stage.Cover("/etc/pam.d/su", "auth sufficient pam_rootok.so\nauth requisite pam_deny.so\n"+
-		"account required pam_unix.so\naccount required "+theFleet.module+" account=sshd\nsession required pam_permit.so\n", 0o644); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stage.Uncover("/etc/pam.d/su"); err != nil {
-			t.Error(err)
-		}
-	}()
+	cover(t, "/etc/pam.d/su", "auth sufficient pam_rootok.so\nauth requisite pam_deny.so\n"+
+		"account required pam_unix.so\naccount required "+theFleet.module+" account=sshd\nsession required pam_permit.so\n", 0o644)
 	if out, err := exec.Command("su", notActivated, "-c", "echo in").Output(); err != nil || string(out) != "in\n" {
 		t.Errorf("su by root: %q, %v", out, err)
 	}

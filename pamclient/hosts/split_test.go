@@ -12,8 +12,7 @@ import (
 // coverSplit lays the stack for one prompt over sshd's, for one test.
 func coverSplit(t *testing.T) {
 	t.Helper()
-	const sshd = "/etc/pam.d/sshd"
-	if err := stage.Cover(sshd, fmt.Sprintf(`auth	optional	%[1]s split=6
+	cover(t, "/etc/pam.d/sshd", fmt.Sprintf(`auth	optional	%[1]s split=6
 auth	[success=1 default=ignore]	pam_unix.so try_first_pass nodelay
 auth	requisite	pam_deny.so
 auth	required	%[1]s
@@ -21,14 +20,7 @@ auth	required	pam_permit.so
 account	required	pam_unix.so
 account	required	%[1]s account=sshd
 session	required	pam_permit.so
-`, theFleet.module), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stage.Uncover(sshd); err != nil {
-			t.Error(err)
-		}
-	})
+`, theFleet.module), 0o644)
 }
 
 // both answers every prompt with one text.

@@ -180,7 +180,8 @@ func TestPublickeyAloneIsRefused(t *testing.T) {
 	if !strings.Contains(banner, "AuthenticationMethods publickey,keyboard-interactive") {
 		t.Errorf("the administrator is told %q", banner)
 	}
-	if last := theFleet.events.await(t, name, before+1)[before]; last["SPSE_TOTP_REASON"] != "code-not-seen" {
+	last := theFleet.events.await(t, name, before+1)[before]
+	if last["SPSE_TOTP_REASON"] != "code-not-seen" || !strings.Contains(last["SPSE_TOTP_HINT"], keyThenCode) {
 		t.Errorf("the event is %v", last)
 	}
 }

@@ -86,7 +86,10 @@ func (s *Service) judge(ctx context.Context, c *conversation) error {
 // codeNotSeen refuses a login that reached the account phase with no code
 // given: by publickey alone, sshd never asks the auth phase.
 func (s *Service) codeNotSeen(c *conversation) error {
-	s.Events.Record(c.event(reasonCodeNotSeen))
+	event := c.event(reasonCodeNotSeen)
+	event.Hint = "a login by key alone? set AuthenticationMethods publickey,keyboard-interactive in sshd_config, " +
+		"or take the service out of account= in /etc/pam.d"
+	s.Events.Record(event)
 	if err := c.show(s.Texts().CodeNotSeen(), protocol.StyleError); err != nil {
 		return err
 	}

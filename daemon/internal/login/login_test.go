@@ -565,6 +565,9 @@ func TestTheAccountPhaseShowsAndRefuses(t *testing.T) {
 	// A code that came along is none for this phase.
 	expectSaid(t, d.serve(t, start(account, carrying("", d.code(t, 0)))), want...)
 	expectSaid(t, d.serve(t, start(account, asUser("nobody at all"))), want...)
+	if hint := d.diary.events[0].Hint; !strings.Contains(hint, "AuthenticationMethods publickey,keyboard-interactive") {
+		t.Errorf("the administrator is told %q", hint)
+	}
 	d.expectEvents(t, "code-not-seen", "code-not-seen", "code-not-seen")
 	if d.accounts.asked > 0 {
 		t.Error("the store was asked")

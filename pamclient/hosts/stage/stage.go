@@ -57,6 +57,23 @@ func Users(names ...string) error {
 	return nil
 }
 
+// GivePassword gives the Password to a user that the machine has, such as root.
+func GivePassword(name string) error {
+	const path = "/etc/shadow"
+	there, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var shadow strings.Builder
+	for line := range strings.Lines(string(there)) {
+		if strings.HasPrefix(line, name+":") {
+			line = fmt.Sprintf("%s:%s:19000:0:99999:7:::\n", name, hash)
+		}
+		shadow.WriteString(line)
+	}
+	return Cover(path, shadow.String(), 0o600)
+}
+
 // Config writes the daemon's configuration, and returns its path.
 func Config() (string, error) {
 	path := filepath.Join(Dir, "spse-totp.toml")

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"spse-totp/daemon/internal/config"
+)
+
+// stacks is a host whose /etc/pam.d has sudo, cron, and these files.
+func stacks(files map[string]string) fs.FS {
+	const full = "auth required pam_unix.so\naccount required pam_unix.so\n"
+	host := fstest.MapFS{"etc/pam.d/sudo": {Data: []byte(full)}, "etc/pam.d/cron": {Data: []byte(full)}, "etc/pam.d/sshd": {Data: []byte(full)}}
+	for name, content := range files {
+		host["etc/pam.d/"+name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return host
+}
+
+// sshdWith is sshd's stack with two lines of the module.
+func sshdWith(arguments string) map[string]string {
+	line := " required pam_spse_totp.so " + arguments + "\n"
+	return map[string]string{"sshd": "auth required pam_unix.so\nauth" + line + "account required pam_unix.so\naccount" + line}
+}
+
+// configCheckOn runs `config check` on a host with an empty configuration; what
+// it says of the configuration itself is left out of stdout.
+func configCheckOn(t *testing.T, host fs.FS, asJSON bool) (status int, stdout, stderr string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "spse-totp.toml")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs := tempFile(t), tempFile(t)
+	a := &app{stdout: out, stderr: errs, configPath: path, json: asJSON}
+	if err := a.configCheck(host); err != nil {
+		status = a.tell(err)
+	}
+	stdout = content(t, out)
+	for _, s := range settings(config.Default()) {
+		stdout = strings.TrimPrefix(stdout, s.key+` = "`+s.value+"\"\n")
+	}
+	return status, stdout, content(t, errs)
+}
+
+func TestConfigCheckSaysWhereCodesAreAskedFor(t *testing.T) {
+	for what, c := range map[string]struct {
+		files          map[string]string
+		status         int
+		stdout, stderr string
+	}{
+		"nowhere": {nil, exitDone, "# no PAM stack of this host asks for Security Codes yet", ""},
+		"as in the README": {sshdWith("services=sshd account=sshd"), exitDone,
+			"# /etc/pam.d/sshd:2: asks for a Security Code: sshd\n# /etc/pam.d/sshd:4: refuses who gave no Security Code: sshd", ""},
+		"a typing error": {sshdWith("services=sshdd"), exitDone,
+			"# /etc/pam.d/sshd:2: asks for a Security Code: no service\n# /etc/pam.d/sshd:4: refuses who gave no Security Code: no service\n" +
+				"# left out, and so asked for no Security Code: sshd",
+			"warning: services=sshdd: this host has no service sshdd (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)\n" +
+				"hint: is sshd meant? then correct it: till then the line does nothing for sshd"},
+		"a program that is not there": {sshdWith("services=sshd,cockpit account=sshd"), exitDone,
+			"# /etc/pam.d/sshd:2: asks for a Security Code: sshd\n# /etc/pam.d/sshd:4: refuses who gave no Security Code: sshd",
+			"warning: services=cockpit: this host has no service cockpit (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)\n" +
+				"hint: a service is the name of a file in /etc/pam.d; if its program is not installed, leave it"},
+		"sudo's own file was forgotten": {sshdWith("services=sshd,sudo"), exitDone,
+			"# /etc/pam.d/sshd:2: asks for a Security Code: sshd\n# /etc/pam.d/sshd:4: refuses who gave no Security Code: no service",
+			"warning: services=sudo: no auth line of the module acts for sudo, which asks for no Security Code (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)\n" +
+				"hint: add the line to /etc/pam.d/sudo, or take sudo out of services="},
+		"the account line was forgotten": {map[string]string{"sshd": "auth required pam_spse_totp.so account=sshd\naccount required pam_unix.so\n"}, exitDone,
+			"# /etc/pam.d/sshd:1: asks for a Security Code: sshd",
+			"warning: account=sshd: no account line of the module acts for sshd: a login by key alone needs no Security Code (/etc/pam.d/sshd:1)\n" +
+				"hint: add such a line with account=sshd to /etc/pam.d/sshd, or take sshd out of account="},
+		"account= of whom services= leaves out": {sshdWith("services=cron account=sshd"), exitDone,
+			"# /etc/pam.d/sshd:2: asks for a Security Code: no service\n# /etc/pam.d/sshd:4: refuses who gave no Security Code: no service\n" +
+				"# left out, and so asked for no Security Code: sshd",
+			"warning: services=cron: no auth line of the module acts for cron, which asks for no Security Code (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)\n" +
+				"hint: add the line to /etc/pam.d/cron, or take cron out of services=\n" +
+				"warning: account=sshd: services= of the same line leaves sshd out: it does nothing there (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)\n" +
+				"hint: add sshd to services=, or take it out of account="},
+		"one prompt": {map[string]string{"sshd": "auth optional pam_spse_totp.so split=6\nauth required pam_spse_totp.so\n"}, exitDone,
+			"# /etc/pam.d/sshd:1: asks for password and Security Code in one: sshd\n# /etc/pam.d/sshd:2: asks for a Security Code: sshd", ""},
+		"an argument that is none": {sshdWith("servces=sshd"), exitFailed, "",
+			"error: /etc/pam.d/sshd:2: the module refuses the argument \"servces=sshd\", and with it every login of: sshd\n" +
+				"hint: correct the line, or take it away, then look again: spse-totp config check"},
+		"a stack that libpam cannot read": {map[string]string{"sudo": "@include common-ath\n"}, exitDone,
+			"# no PAM stack of this host asks for Security Codes yet",
+			"warning: /etc/pam.d/sudo:1: includes /etc/pam.d/common-ath, which is no file\n" +
+				"hint: libpam may refuse all logins of the services that read this file: correct the line"},
+		"a name that moves the cursor": {map[string]string{"x\x1b[2k": "auth required pam_spse_totp.so services=sshd\n"}, exitDone,
+			"# /etc/pam.d/x\\x1b[2k:1: asks for a Security Code: no service\n# left out, and so asked for no Security Code: x\\x1b[2k",
+			"warning: services=sshd: no auth line of the module acts for sshd, which asks for no Security Code (/etc/pam.d/x\\x1b[2k:1)\n" +
+				"hint: add the line to /etc/pam.d/sshd, or take sshd out of services="},
+	} {
+		t.Run(what, func(t *testing.T) {
+			status, stdout, stderr := configCheckOn(t, stacks(c.files), false)
+			if status != c.status || stdout != c.stdout || stderr != c.stderr {
+				t.Errorf("status %d\n%s\n%s\nwant %d\n%s\n%s", status, stdout, stderr, c.status, c.stdout, c.stderr)
+			}
+		})
+	}
+}
+
+func TestConfigCheckSaysTheSameInJSON(t *testing.T) {
+	status, stdout, stderr := configCheckOn(t, stacks(sshdWith("services=sshdd")), true)
+	const want = `{
+  "contact": "",
+  "issuer": "LPSE",
+  "keyset": "/etc/spse-totp/keyset.json",
+  "language": "id",
+  "pam": {
+    "lines": [
+      {
+        "line": "/etc/pam.d/sshd:2",
+        "type": "auth",
+        "split": false,
+        "acts_for": [],
+        "left_out": [
+          "sshd"
+        ]
+      },
+      {
+        "line": "/etc/pam.d/sshd:4",
+        "type": "account",
+        "split": false,
+        "acts_for": [],
+        "left_out": [
+          "sshd"
+        ]
+      }
+    ],
+    "left_out": [
+      "sshd"
+    ],
+    "warnings": [
+      {
+        "warning": "services=sshdd: this host has no service sshdd (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)",
+        "hint": "is sshd meant? then correct it: till then the line does nothing for sshd"
+      }
+    ]
+  },
+  "socket_directory": "/run/spse-totp",
+  "state_directory": "/var/lib/spse-totp"
+}`
+	if status != exitDone || stdout != want || !strings.HasPrefix(stderr, "warning: services=sshdd: ") {
+		t.Errorf("status %d\n%s\n%s", status, stdout, stderr)
+	}
+	if _, stdout, _ := configCheckOn(t, stacks(nil), true); !strings.Contains(stdout, `"lines": [],`) || !strings.Contains(stdout, `"warnings": []`) {
+		t.Errorf("without a line of the module\n%s", stdout)
+	}
+	status, stdout, _ = configCheckOn(t, stacks(sshdWith("nullok")), true)
+	if status != exitFailed || !strings.HasPrefix(stdout, "{\n  \"code\": \"failed\",\n  \"error\": \"/etc/pam.d/sshd:2: ") {
+		t.Errorf("an error: status %d\n%s", status, stdout)
+	}
+}
+
+// forbidden is a host whose stacks only root may read.
+type forbidden struct{ fs.FS }
+
+func (f forbidden) Open(name string) (fs.File, error) {
+	if name == "etc/pam.d/sshd" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return f.FS.Open(name)
+}
+
+func TestConfigCheckSaysWhatItCannotRead(t *testing.T) {
+	for want, host := range map[string]fs.FS{
+		"error: reading the PAM stacks: /etc/pam.d/sshd: permission denied\nhint: as root: sudo spse-totp config check":                                     forbidden{stacks(nil)},
+		"error: reading the PAM stacks: there is no /etc/pam.d, and /etc/pam.conf is not read\nhint: correct that, then look again: spse-totp config check": fstest.MapFS{},
+	} {
+		if status, stdout, stderr := configCheckOn(t, host, false); status != exitFailed || stdout != "" || stderr != want {
+			t.Errorf("status %d\n%s\n%s\nwant\n%s", status, stdout, stderr, want)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"spse-totp/daemon/internal/host"
+)
+
+// pamReport is what `config check` says of the host's PAM stacks.
+type pamReport struct {
+	Lines    []pamLine `json:"lines"`
+	LeftOut  []string  `json:"left_out"` // services that pass lines of ours and are asked for no code
+	Warnings []warning `json:"warnings"`
+}
+
+// pamLine is a line of the module.
+type pamLine struct {
+	Line    string   `json:"line"`     // FILE:LINE
+	Type    string   `json:"type"`     // auth or account
+	Split   bool     `json:"split"`    // asks for password and code in one
+	ActsFor []string `json:"acts_for"` // services
+	LeftOut []string `json:"left_out"` // services that pass it
+}
+
+// warning is what an administrator may want otherwise.
+type warning struct {
+	Warning string `json:"warning"`
+	Hint    string `json:"hint"`
+}
+
+// checkPAM reads the stacks below the root. A line that the module would refuse
+// is an error: whoever it acts for cannot log in.
+func checkPAM(root fs.FS) (pamReport, error) {
+	pam, err := host.ReadPAM(root)
+	if errors.Is(err, fs.ErrPermission) {
+		return pamReport{}, failed(err.Error(), "as root: sudo spse-totp config check")
+	}
+	if err != nil {
+		return pamReport{}, failed(err.Error(), "correct that, then look again: spse-totp config check")
+	}
+	codes := pam.Codes()
+	report := pamReport{Lines: []pamLine{}, LeftOut: names(codes.LeftOut), Warnings: []warning{}}
+	for _, l := range codes.Lines {
+		if l.Refused != "" {
+			return pamReport{}, failed(
+				fmt.Sprintf("%v: the module refuses the argument %q, and with it every login of: %s", l.Place, l.Refused, list(l.ActsFor)),
+				"correct the line, or take it away, then look again: spse-totp config check")
+		}
+		report.Lines = append(report.Lines, pamLine{
+			Line: l.Place.String(), Type: string(l.Kind), Split: l.Split, ActsFor: names(l.ActsFor), LeftOut: names(l.LeftOut),
+		})
+	}
+	for _, v := range codes.Void {
+		report.Warnings = append(report.Warnings, voidWarning(v))
+	}
+	for _, f := range pam.Faults {
+		report.Warnings = append(report.Warnings, warning{
+			fmt.Sprintf("%v: %s", f.Place, f.Text),
+			"libpam may refuse all logins of the services that read this file: correct the line",
+		})
+	}
+	return report, nil
+}
+
+// names makes of none an empty list, which JSON shows as one.
+func names(of []string) []string { return append([]string{}, of...) }
+
+// voidWarning tells what a name that comes to nothing leaves open.
+func voidWarning(v host.Void) warning {
+	var at []string
+	for _, place := range v.At {
+		at = append(at, place.String())
+	}
+	where := strings.Join(at, " and ")
+	switch v.Why {
+	case host.NoLine:
+		if v.Argument == "account" {
+			return warning{
+				fmt.Sprintf("account=%s: no account line of the module acts for %[1]s: a login by key alone needs no Security Code (%s)", v.Name, where),
+				fmt.Sprintf("add such a line with account=%s to /etc/pam.d/%[1]s, or take %[1]s out of account=", v.Name),
+			}
+		}
+		return warning{
+			fmt.Sprintf("services=%s: no auth line of the module acts for %[1]s, which asks for no Security Code (%s)", v.Name, where),
+			fmt.Sprintf("add the line to /etc/pam.d/%s, or take %[1]s out of services=", v.Name),
+		}
+	case host.Uncovered:
+		return warning{
+			fmt.Sprintf("account=%s: services= of the same line leaves %[1]s out: it does nothing there (%s)", v.Name, where),
+			fmt.Sprintf("add %s to services=, or take it out of account=", v.Name),
+		}
+	default:
+		hint := "a service is the name of a file in /etc/pam.d; if its program is not installed, leave it"
+		if v.Near != "" {
+			hint = fmt.Sprintf("is %s meant? then correct it: till then the line does nothing for %[1]s", v.Near)
+		}
+		return warning{fmt.Sprintf("%s=%s: this host has no service %[2]s (%s)", v.Argument, v.Name, where), hint}
+	}
+}
+
+func (a *app) warn(pam pamReport) {
+	for _, w := range pam.Warnings {
+		fmt.Fprintf(a.stderr, "warning: %s\nhint: %s\n", escaped(w.Warning), escaped(w.Hint))
+	}
+}
+
+// printPAM says in comments, so that what is printed stays TOML, where codes are
+// asked for.
+func (a *app) printPAM(pam pamReport) error {
+	var b strings.Builder
+	for _, l := range pam.Lines {
+		fmt.Fprintf(&b, "# %s: %s: %s\n", escaped(l.Line), does(l), list(l.ActsFor))
+	}
+	if len(pam.Lines) == 0 {
+		b.WriteString("# no PAM stack of this host asks for Security Codes yet\n")
+	}
+	if len(pam.LeftOut) > 0 {
+		fmt.Fprintf(&b, "# left out, and so asked for no Security Code: %s\n", list(pam.LeftOut))
+	}
+	_, err := a.stdout.WriteString(b.String())
+	return err
+}
+
+func does(l pamLine) string {
+	switch {
+	case l.Type == string(host.Account):
+		return "refuses who gave no Security Code"
+	case l.Split:
+		return "asks for password and Security Code in one"
+	default:
+		return "asks for a Security Code"
+	}
+}
+
+// list are services as people read them.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "no service"
+	}
+	return escaped(strings.Join(names, ", "))
+}
