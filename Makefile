@@ -1,4 +1,4 @@
-# make, make test, make demo: see README.md.
+# make, make test, make demo, make bench: see README.md.
 #
 # As root, all that writes into the tree runs as the tree's owner, so that
 # nothing in it becomes root's.
@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 1
 PROGRAMS := build/spse-totpd build/spse-totp
 BUILT    := $(PROGRAMS) build/pam_spse_totp.so
 
-.PHONY: all build programs module test test-long flaws demo clean
+.PHONY: all build programs module test test-long flaws demo bench clean
 all: build
 build:
 	@[ -n "$(GO)" ] || exit 1 # find-go said why
@@ -41,6 +41,17 @@ demo:
 	@$(MAKE) --no-print-directory build
 	@$(AS_OWNER) CGO_ENABLED=0 $(GO) build -o build/demo ./packaging/demo
 	@INTERACTIVE=$(INTERACTIVE) build/demo
+
+# Writes docs/BENCHMARKS.md; fails where a demand on our speed is missed.
+bench:
+	@[ "$$(id -u)" = 0 ] || { echo "error: needs root, for a stage of its own"; echo "hint: sudo make bench"; exit 1; } >&2
+	@[ -n "$(GO)" ] || exit 1
+	@packaging/dependencies bench
+	@$(MAKE) --no-print-directory build
+	@$(AS_OWNER) $(CC) -std=c11 -D_GNU_SOURCE $(PAM_WARNINGS) -O2 -o build/bench-driver pamclient/bench/driver/driver.c -lpam
+	@$(AS_OWNER) env CGO_ENABLED=0 $(GO) build -o build/bench-populate ./daemon/internal/store/populate
+	@$(AS_OWNER) env CGO_ENABLED=0 $(GO) build -buildvcs=auto -o build/bench ./pamclient/bench
+	@build/bench
 
 clean:
 	rm -rf build

@@ -34,6 +34,9 @@ var arrows = map[string][]string{
 	"daemon/internal/login":        {"daemon/internal/account", "daemon/internal/audit", "daemon/internal/text", "daemon/protocol", "totp"},
 	"daemon/internal/control":      {"daemon/internal/account", "daemon/internal/audit", "daemon/internal/seal", "daemon/internal/store", "daemon/internal/text", "totp"},
 	"daemon/internal/server":       {"daemon/internal/control", "daemon/internal/login", "daemon/protocol"},
+
+	// a program for the benchmark, which fills a database
+	"daemon/internal/store/populate": {"daemon/internal/account", "daemon/internal/seal", "daemon/internal/store", "daemon/internal/store/sqlite", "totp"},
 }
 
 // pure rooms open nothing and read no clock.
