@@ -166,7 +166,9 @@ func (*ourModule) line(int) string {
 	return "auth required " + module
 }
 
-func (s *ourModule) template(size int) string { return filepath.Join(s.disk, fmt.Sprintf("%d.db", size)) }
+func (s *ourModule) template(size int) string {
+	return filepath.Join(s.disk, fmt.Sprintf("%d.db", size))
+}
 
 // state is the daemon's folder. The stage's configuration has it in memory.
 const state = stage.Dir + "/state"
