@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,6 +45,7 @@ const (
 type build struct {
 	name, module, driver string
 	env                  []string
+	under                []string // what runs the driver, where it does not run by itself
 }
 
 var (
@@ -190,7 +192,8 @@ type driver struct {
 // begin starts the driver on service sshd.
 func (l *login) begin(steps ...string) *driver {
 	l.t.Helper()
-	d := &driver{l: l, cmd: exec.Command(l.build.driver, append([]string{l.folder, "sshd"}, steps...)...)}
+	command := slices.Concat(l.build.under, []string{l.build.driver, l.folder, "sshd"}, steps)
+	d := &driver{l: l, cmd: exec.Command(command[0], command[1:]...)}
 	d.cmd.Env = append(append(os.Environ(), l.build.env...), l.env...)
 	d.cmd.Stderr = &d.stderr
 	stdout, err := d.cmd.StdoutPipe()

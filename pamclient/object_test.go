@@ -58,26 +58,6 @@ func TestSharedObject(t *testing.T) {
 	}
 }
 
-func TestDescriptorsDoNotLeak(t *testing.T) {
-	onEachBuild(t, func(t *testing.T, l *login) {
-		l.line("timeout=1")
-		garbled := func(p *peer) { p.start(); p.raw([]byte{1}) }
-		gone := func(p *peer) { p.start() }
-		l.daemon(garbled, garbled, gone, gone, verdict(protocol.Accepted), verdict(protocol.Refused))
-		// The first transaction opens the log's own.
-		o := l.run("user=budi", "auth", "fds", "auth", "auth", "auth", "auth", "fds")
-		var counts []int
-		for _, e := range o.events {
-			if e.Descriptors > 0 {
-				counts = append(counts, e.Descriptors)
-			}
-		}
-		if len(counts) != 2 || counts[0] != counts[1] {
-			t.Errorf("descriptors open: %v", counts)
-		}
-	})
-}
-
 func TestTheSocketIsClosedOnExec(t *testing.T) {
 	onEachBuild(t, func(t *testing.T, l *login) {
 		l.line("")

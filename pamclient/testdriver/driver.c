@@ -2,8 +2,10 @@
  * An application of PAM for the tests: opens a stack from a folder of its own,
  * without root, plays a script and prints what happens, one JSON object a line.
  *
- *   driver FOLDER SERVICE STEP...
+ *   driver FOLDER SERVICE [repeat=TIMES] STEP...
  *
+ * It plays all steps in one transaction; again=SERVICE ends that and begins
+ * another, of that service, and repeat=TIMES plays the whole so many times.
  * Steps: user=NAME rhost=HOST tty=TTY ruser=NAME set an item; auth, acct and
  * setcred call; fds counts the open descriptors; storm sends a signal every
  * millisecond from there on. The others are for the conversation, in their
@@ -29,6 +31,7 @@
 enum { SCRIPT_MAX = 1024, LINE_MAX = 256 };
 
 struct script {
+	const char *folder;
 	pam_handle_t *pamh;
 	const char *steps[SCRIPT_MAX];
 	int next, end;
@@ -204,12 +207,28 @@ static void storm(void)
 	setitimer(ITIMER_REAL, &every, NULL);
 }
 
+static void begin(struct script *script, const char *service)
+{
+	struct pam_conv conv = { converse, script };
+
+	script->next = script->end = 0;
+	must(pam_start_confdir(service, NULL, &conv, script->folder, &script->pamh));
+	must(pam_set_item(script->pamh, PAM_FAIL_DELAY, (const void *)no_delay));
+}
+
+static void end(struct script *script)
+{
+	must(pam_end(script->pamh, PAM_SUCCESS));
+}
+
 static void play(struct script *script, const char *step)
 {
 	pam_handle_t *pamh = script->pamh;
 	const char *text;
 
-	if ((text = after(step, "user=")) != NULL)
+	if ((text = after(step, "again=")) != NULL)
+		end(script), begin(script, text);
+	else if ((text = after(step, "user=")) != NULL)
 		must(pam_set_item(pamh, PAM_USER, text));
 	else if ((text = after(step, "rhost=")) != NULL)
 		must(pam_set_item(pamh, PAM_RHOST, text));
@@ -236,15 +255,19 @@ static void play(struct script *script, const char *step)
 int main(int argc, char **argv)
 {
 	static struct script script;
-	struct pam_conv conv = { converse, &script };
+	int first = 3, times = 1;
 
 	if (argc < 3 || argc > SCRIPT_MAX)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	must(pam_start_confdir(argv[2], NULL, &conv, argv[1], &script.pamh));
-	must(pam_set_item(script.pamh, PAM_FAIL_DELAY, (const void *)no_delay));
-	for (int i = 3; i < argc; i++)
-		play(&script, argv[i]);
-	must(pam_end(script.pamh, PAM_SUCCESS));
+	script.folder = argv[1];
+	if (argc > first && after(argv[first], "repeat=") != NULL)
+		times = atoi(after(argv[first++], "repeat="));
+	while (times-- > 0) {
+		begin(&script, argv[2]);
+		for (int i = first; i < argc; i++)
+			play(&script, argv[i]);
+		end(&script);
+	}
 	return 0;
 }
