@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/audit"
 	"spse-totp/daemon/internal/config"
@@ -80,6 +82,9 @@ type bench struct {
 	sealer *seal.Sealer
 	held   []*os.File // pam, control
 
+	// program is the daemon: the one built as these tests are, if not told
+	// otherwise.
+	program string
 	// wrap is what starts the daemon in its stead, with its command line
 	// behind: a shell script, say.
 	wrap []string
@@ -96,7 +101,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b := &bench{t: t, dir: dir}
+	b := &bench{t: t, dir: dir, program: program}
 	b.configure(`contact = "0291-12345"`)
 	b.sealer = b.drawKeyset()
 	if err := os.Mkdir(b.path("state"), 0o700); err != nil {
@@ -172,18 +177,27 @@ type person struct {
 // people writes active accounts into the database, while no daemon runs.
 func (b *bench) people(names ...string) []person {
 	b.t.Helper()
-	var all []person
-	for _, name := range names {
-		secret, err := totp.NewSecret()
-		if err != nil {
+	all := make([]person, len(names))
+	b.withStore(func(s *store.Store) {
+		var work errgroup.Group
+		work.SetLimit(256) // who write together share commits
+		for i, name := range names {
+			work.Go(func() error {
+				secret, err := totp.NewSecret()
+				if err != nil {
+					return err
+				}
+				all[i] = person{b.t, name, secret}
+				return put(b.t.Context(), s, name, account.Account{
+					Generation: 1, WasActive: true,
+					Phone: account.Phone{Secret: secret, Params: totp.DefaultParams(), Spent: 1},
+				})
+			})
+		}
+		if err := work.Wait(); err != nil {
 			b.t.Fatal(err)
 		}
-		b.put(name, account.Account{
-			Generation: 1, WasActive: true,
-			Phone: account.Phone{Secret: secret, Params: totp.DefaultParams(), Spent: 1},
-		})
-		all = append(all, person{b.t, name, secret})
-	}
+	})
 	return all
 }
 
@@ -196,16 +210,11 @@ func numbered(name string, count int) []string {
 	return names
 }
 
-func (b *bench) put(name string, a account.Account) {
-	b.t.Helper()
-	b.withStore(func(s *store.Store) {
-		_, _, err := s.Update(b.t.Context(), account.Host(name), func(account.Account) (account.Account, account.Outcome) {
-			return a, account.Outcome{}
-		})
-		if err != nil {
-			b.t.Fatal(err)
-		}
+func put(ctx context.Context, s *store.Store, name string, a account.Account) error {
+	_, _, err := s.Update(ctx, account.Host(name), func(account.Account) (account.Account, account.Outcome) {
+		return a, account.Outcome{}
 	})
+	return err
 }
 
 // read reads an account from the database, while no daemon runs.
@@ -300,7 +309,7 @@ func (b *bench) start() *process {
 // launch runs the daemon with the sockets; with none it makes its own.
 func (b *bench) launch(sockets []*os.File) *process {
 	b.t.Helper()
-	args := append(slices.Clone(b.wrap), program, "--config", b.path("spse-totp.toml"))
+	args := append(slices.Clone(b.wrap), b.program, "--config", b.path("spse-totp.toml"))
 	env := append(os.Environ(), b.env...)
 	if len(sockets) > 0 {
 		// $$ is the pid of the shell, and of what it becomes.

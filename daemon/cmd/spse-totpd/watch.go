@@ -48,7 +48,7 @@ func hintFor(err error) string {
 		hint string
 	}{
 		{store.ErrFull, "make room on the disk of the state directory"},
-		{store.ErrReadOnly, "make the state directory and its files writable for the daemon"},
+		{store.ErrReadOnly, "make the state directory and its files writable for the daemon; if that does not do, restart it: systemctl restart spse-totpd"},
 		{store.ErrNewerSchema, "install the newer spse-totp again, or restore the backup made before the upgrade"},
 		{store.ErrInUse, "stop the other daemon that uses this database"},
 		{store.ErrMoved, "put the database back in its place; what is there now is looked at anew"},
