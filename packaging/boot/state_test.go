@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"spse-totp/pamclient/hosts/people"
 )
@@ -18,49 +20,125 @@ import (
 // that is done they work, with nothing started again.
 func TestAFullDisk(t *testing.T) {
 	everywhere(t, func(t *testing.T, o *office) {
-		const hint = "make room on the disk of the state directory"
-		o.run(t, "systemctl", "stop", unit)
-		o.run(t, "mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", state)
-		defer func() {
-			o.run(t, "systemctl", "stop", unit)
-			o.run(t, "umount", state)
-			o.mustWork(t)
-		}()
-		p, err := people.Activate(people.Control(o.Path("/run/spse-totp/control.sock")), notActivated)
-		if err != nil {
-			t.Fatal(err)
-		}
-		logIn := func() error {
-			code, ok := p.Code()
-			if !ok {
-				t.Fatal("no code left")
-			}
-			return o.logIn(p.Name, people.Answers(password, code))
-		}
+		d := o.onADiskOfItsOwn(t)
 		pid, mark := o.daemon(), o.mark(t)
 		o.run(t, "sh", "-c", "! dd if=/dev/zero of="+state+"/fill bs=1k 2>/dev/null")
-		begin := time.Now()
-		if err := logIn(); err == nil {
-			t.Error("in, and nothing could be written")
-		}
-		if took := time.Since(begin); took >= people.Hang {
-			t.Errorf("it took %v to refuse", took)
-		}
-		if alarm := o.awaitEntry(t, mark, "SPSE_TOTP_HINT", hint); alarm["PRIORITY"] != "1" || alarm["SPSE_TOTP_EVENT"] != "alarm" {
-			t.Errorf("no alarm: %v", alarm)
-		}
+		d.mustRefuse(t, "nothing can be written")
+		d.mustAlarm(t, mark, "make room on the disk of the state directory")
 		o.run(t, "rm", state+"/fill")
-		until(t, "the store to be opened again", func() bool {
-			_, err := o.Run("spse-totp", "status", p.Name)
-			return err == nil
-		})
-		if err := logIn(); err != nil {
-			t.Errorf("with room again: %v", err)
-		}
+		d.mustHeal(t)
 		if o.daemon() != pid {
 			t.Error("the daemon did not heal by itself, it was started again")
 		}
 	})
+}
+
+// The same on a disk that is read-only: refused, told, and healed.
+func TestAReadOnlyDisk(t *testing.T) {
+	for name, c := range map[string]struct {
+		to      func(t *testing.T, o *office, access string) // "ro" or "rw"
+		restart bool
+	}{
+		// As the kernel does when it finds the file system damaged.
+		"made so by the kernel": {to: remakeFilesystem},
+		// A sandbox that was built meanwhile keeps the mount as it was.
+		"mounted so": {to: remount, restart: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(t *testing.T, o *office) {
+				d := o.onADiskOfItsOwn(t)
+				o.run(t, "systemctl", "stop", unit) // what it has open for writing keeps the disk writable
+				c.to(t, o, "ro")
+				mark := o.mark(t)
+				d.mustRefuse(t, "a read-only disk")
+				d.mustAlarm(t, mark, "make the state directory and its files writable for the daemon")
+				mustBeSockets(t, o)
+				pid := o.daemon()
+				c.to(t, o, "rw")
+				if c.restart {
+					o.run(t, "systemctl", "restart", unit)
+				}
+				d.mustHeal(t)
+				if !c.restart && o.daemon() != pid {
+					t.Error("the daemon did not heal by itself, it was started again")
+				}
+			})
+		})
+	}
+}
+
+func remount(t *testing.T, o *office, access string) {
+	t.Helper()
+	o.run(t, "mount", "-o", "remount,"+access, state)
+}
+
+// remakeFilesystem leaves the mount alone, which mount(8) changes too.
+func remakeFilesystem(t *testing.T, o *office, access string) {
+	t.Helper()
+	fd, err := unix.Fspick(unix.AT_FDCWD, o.Path(state), unix.FSPICK_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.FsconfigSetFlag(fd, access), unix.FsconfigReconfigure(fd)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// disk is a small one that the daemon has to itself, with one account.
+type disk struct {
+	o *office
+	p *people.Person
+}
+
+// onADiskOfItsOwn puts the state there until the test ends.
+func (o *office) onADiskOfItsOwn(t *testing.T) disk {
+	t.Helper()
+	o.run(t, "systemctl", "stop", unit)
+	o.run(t, "mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", state)
+	t.Cleanup(func() {
+		o.run(t, "systemctl", "stop", unit)
+		o.run(t, "umount", state)
+		o.mustWork(t)
+	})
+	p, err := people.Activate(people.Control(o.Path("/run/spse-totp/control.sock")), notActivated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return disk{o, p}
+}
+
+func (d disk) code(t *testing.T) string {
+	t.Helper()
+	code, ok := d.p.Code()
+	if !ok {
+		t.Fatal("no code left")
+	}
+	return code
+}
+
+func (d disk) mustRefuse(t *testing.T, what string) {
+	t.Helper()
+	d.o.refused(t, what, d.p, d.code(t))
+}
+
+func (d disk) mustAlarm(t *testing.T, mark, hint string) {
+	t.Helper()
+	if alarm := d.o.awaitEntry(t, mark, "SPSE_TOTP_HINT", hint); alarm["PRIORITY"] != "1" || alarm["SPSE_TOTP_EVENT"] != "alarm" {
+		t.Errorf("no alarm: %v", alarm)
+	}
+}
+
+// mustHeal demands that a right code gets in once the store was opened again.
+func (d disk) mustHeal(t *testing.T) {
+	t.Helper()
+	until(t, "the store to be opened again", func() bool {
+		_, err := d.o.Run("spse-totp", "status", d.p.Name)
+		return err == nil
+	})
+	if err := d.o.logIn(d.p.Name, people.Answers(password, d.code(t))); err != nil {
+		t.Errorf("after the cure: %v", err)
+	}
 }
 
 // Once activated, an owner's own processes get at no secret, nor at the daemon,

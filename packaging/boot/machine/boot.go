@@ -107,6 +107,9 @@ func sweep() error {
 		return err
 	}
 	for _, dir := range all {
+		if info, err := os.Stat(dir); err != nil || time.Since(info.ModTime()) < time.Minute {
+			continue // another run's, which has just been made
+		}
 		events, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
 		if err != nil || !strings.Contains(string(events), "populated 0") {
 			continue

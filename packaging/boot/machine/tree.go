@@ -106,6 +106,28 @@ func build(suite, tree string) error {
 // this machine, of whatever release, gets Debian itself and its security
 // updates.
 func sources(suite string) ([]string, error) {
+	mirrors, err := knownMirrors()
+	if err == nil && mirrors["Debian"] == "" { // a machine that was just made has not asked any yet
+		if said, err := exec.Command("apt-get", "update", "-q").CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("apt-get update: %w: %s", err, hideHosts(lastLines(string(said), 5)))
+		}
+		mirrors, err = knownMirrors()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if mirrors["Debian"] == "" {
+		return nil, errors.New("apt knows no mirror of Debian")
+	}
+	lines := []string{debLine(mirrors["Debian"], suite), debLine(mirrors["Debian"], suite+"-updates")}
+	if security := mirrors["Debian-Security"]; security != "" {
+		lines = append(lines, debLine(security, suite+"-security"))
+	}
+	return lines, nil
+}
+
+// knownMirrors are those that apt has an index of, by their label.
+func knownMirrors() (map[string]string, error) {
 	const format = "$(ORIGIN) $(LABEL) $(REPO_URI)"
 	said, err := exec.Command("apt-get", "indextargets", "--format", format, "Created-By: Packages").Output()
 	if err != nil {
@@ -117,14 +139,7 @@ func sources(suite string) ([]string, error) {
 			mirrors[f[1]] = f[2]
 		}
 	}
-	if mirrors["Debian"] == "" {
-		return nil, errors.New("apt knows no mirror of Debian yet (apt-get update)")
-	}
-	lines := []string{debLine(mirrors["Debian"], suite), debLine(mirrors["Debian"], suite+"-updates")}
-	if security := mirrors["Debian-Security"]; security != "" {
-		lines = append(lines, debLine(security, suite+"-security"))
-	}
-	return lines, nil
+	return mirrors, nil
 }
 
 func debLine(mirror, suite string) string {
