@@ -24,14 +24,15 @@ var arrows = map[string][]string{
 	"daemon/protocol":              {},
 	"daemon/internal/account":      {"totp"},
 	"daemon/internal/text":         {},
-	"daemon/internal/config":       {"daemon/internal/text"},
+	"daemon/internal/policy":       {},
+	"daemon/internal/config":       {"daemon/internal/policy", "daemon/internal/text"},
 	"daemon/internal/seal":         {},
 	"daemon/internal/qr":           {},
 	"daemon/internal/host":         {},
 	"daemon/internal/audit":        {"daemon/internal/account"},
 	"daemon/internal/store":        {"daemon/internal/account", "daemon/internal/seal"},
 	"daemon/internal/store/sqlite": {"daemon/internal/account", "daemon/internal/store"},
-	"daemon/internal/login":        {"daemon/internal/account", "daemon/internal/audit", "daemon/internal/text", "daemon/protocol", "totp"},
+	"daemon/internal/login":        {"daemon/internal/account", "daemon/internal/audit", "daemon/internal/policy", "daemon/internal/qr", "daemon/internal/text", "daemon/protocol", "totp"},
 	"daemon/internal/control":      {"daemon/internal/account", "daemon/internal/audit", "daemon/internal/seal", "daemon/internal/store", "daemon/internal/text", "totp"},
 	"daemon/internal/server":       {"daemon/internal/control", "daemon/internal/login", "daemon/protocol"},
 
@@ -40,7 +41,7 @@ var arrows = map[string][]string{
 }
 
 // pure rooms open nothing and read no clock.
-var pure = []string{"totp", "daemon/protocol", "daemon/internal/account", "daemon/internal/text"}
+var pure = []string{"totp", "daemon/protocol", "daemon/internal/account", "daemon/internal/policy", "daemon/internal/text"}
 
 func TestRoomsKnowOnlyWhomTheyMay(t *testing.T) {
 	for room, may := range arrows {
