@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"spse-totp/daemon/internal/config"
+	"spse-totp/daemon/internal/host"
 )
 
 func (a *app) configCheckCommand() *cobra.Command {
@@ -18,10 +20,12 @@ func (a *app) configCheckCommand() *cobra.Command {
 the defaults among them; or the line that is wrong. The daemon takes over a changed
 file at: systemctl reload spse-totpd
 
-Behind # it says which lines of this host's PAM stacks ask for Security Codes, and
+Behind # it says which rules there are on who must give a Security Code (of a login
+the first that fits decides), which lines of this host's PAM stacks ask for codes, and
 which services they leave out by services=. A name there that is no service, such as
-a typing error, leaves a door open: stderr says so, as "warning:" and "hint:". A line
-that the module would refuse, and with it every login, is an error.`,
+a typing error, leaves a door open, as does a rule that could exempt everyone: stderr
+says so, as "warning:" and "hint:". A line that the module would refuse, and with it
+every login, is an error.`,
 		Example: `  spse-totp config check
   spse-totp config check --config ./spse-totp.toml --json`,
 		Args: wanted(cobra.NoArgs),
@@ -42,9 +46,11 @@ func (a *app) configCheck(root fs.FS) error {
 	if err != nil {
 		return err
 	}
-	a.warn(pam)
+	rules := a.checkRules(c.Policy, time.Now())
+	a.warn(rules.Warnings)
+	a.warn(pam.Warnings)
 	if a.json {
-		values := map[string]any{"pam": pam}
+		values := map[string]any{"rules": rules, "pam": pam}
 		for _, s := range settings(c) {
 			values[s.key] = s.value
 		}
@@ -55,11 +61,26 @@ func (a *app) configCheck(root fs.FS) error {
 			return err
 		}
 	}
+	if err := a.printRules(rules); err != nil {
+		return err
+	}
 	return a.printPAM(pam)
 }
 
+// warning is what an administrator may want otherwise.
+type warning struct {
+	Warning string `json:"warning"`
+	Hint    string `json:"hint"`
+}
+
+func (a *app) warn(warnings []warning) {
+	for _, w := range warnings {
+		fmt.Fprintf(a.stderr, "warning: %s\nhint: %s\n", escaped(w.Warning), escaped(w.Hint))
+	}
+}
+
 func loadConfig(path string) (config.Config, error) {
-	c, err := config.Load(path)
+	c, err := config.Load(path, host.GID)
 	if err != nil {
 		return config.Config{}, failed(err.Error(), "correct it, then look again: spse-totp config check")
 	}

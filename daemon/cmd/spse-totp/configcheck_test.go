@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -31,8 +33,16 @@ func sshdWith(arguments string) map[string]string {
 // it says of the configuration itself is left out of stdout.
 func configCheckOn(t *testing.T, host fs.FS, asJSON bool) (status int, stdout, stderr string) {
 	t.Helper()
+	status, stdout, stderr = configCheckOf(t, host, "", asJSON)
+	return status, strings.TrimPrefix(stdout, "# no rules: everybody has to give a Security Code\n"), stderr
+}
+
+// configCheckOf runs `config check` on a host with that configuration, which is
+// called FILE in what it printed; the keys that are no rules are left out.
+func configCheckOf(t *testing.T, host fs.FS, configuration string, asJSON bool) (status int, stdout, stderr string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "spse-totp.toml")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, errs := tempFile(t), tempFile(t)
@@ -44,7 +54,7 @@ func configCheckOn(t *testing.T, host fs.FS, asJSON bool) (status int, stdout, s
 	for _, s := range settings(config.Default()) {
 		stdout = strings.TrimPrefix(stdout, s.key+` = "`+s.value+"\"\n")
 	}
-	return status, stdout, content(t, errs)
+	return status, strings.ReplaceAll(stdout, path, "FILE"), strings.ReplaceAll(content(t, errs), path, "FILE")
 }
 
 func TestConfigCheckSaysWhereCodesAreAskedFor(t *testing.T) {
@@ -141,6 +151,10 @@ func TestConfigCheckSaysTheSameInJSON(t *testing.T) {
       }
     ]
   },
+  "rules": {
+    "lines": [],
+    "warnings": []
+  },
   "socket_directory": "/run/spse-totp",
   "state_directory": "/var/lib/spse-totp"
 }`
@@ -174,5 +188,76 @@ func TestConfigCheckSaysWhatItCannotRead(t *testing.T) {
 		if status, stdout, stderr := configCheckOn(t, host, false); status != exitFailed || stdout != "" || stderr != want {
 			t.Errorf("status %d\n%s\n%s\nwant\n%s", status, stdout, stderr, want)
 		}
+	}
+}
+
+// The rules in one line each, as comments, and what is to be looked at.
+func TestConfigCheckSaysTheRules(t *testing.T) {
+	const rules = `[[rule]]
+realm = "host"
+services = ["sshd", "sudo"]
+accounts = ["siti", "budi"]
+groups = [30000, 27]
+from = ["203.0.113.0/24", "2001:db8::1"]
+verdict = "exempt"
+until = 2999-01-31
+reason = "cadangan"
+
+[[rule]]
+accounts = ["siti"]
+verdict = "exempt"
+until = 2022-01-31
+reason = "lama"
+
+[[rule]]
+services = ["su"]
+verdict = "exempt"
+until = 2999-01-31
+reason = "semua"
+
+[[rule]]
+accounts = ["joko"]
+verdict = "refuse"
+
+[[rule]]
+verdict = "allow"
+mandatory_from = 2022-04-11
+
+[[rule]]
+services = ["cron"]
+verdict = "require"
+`
+	const (
+		stdout = `# 6 rules, of which the first that fits decides; whoever none fits has to give a Security Code
+# FILE:1: exempt until 2999-01-31 (cadangan); realm host; services sshd, sudo; accounts siti, budi; groups 30000, 27; from 203.0.113.0/24, 2001:db8::1/128
+# FILE:11: exempt until 2022-01-31 (lama), which is over: it requires a code; accounts siti
+# FILE:17: exempt until 2999-01-31 (semua); services su
+# FILE:23: refuse; accounts joko
+# FILE:27: allow, mandatory from 2022-04-11, which is over: it requires a code; everybody, everywhere
+# FILE:31: require; services cron
+# no PAM stack of this host asks for Security Codes yet`
+		stderr = `warning: FILE:11: this exemption is over: who it fits has to give a code
+hint: take it out, or give it a new date
+warning: FILE:17: this rule could exempt everyone: it names neither accounts nor groups, nor a network that is not nearly all there are
+hint: add accounts, groups or from; where everyone is meant, leave it, and look at its date
+warning: FILE:31: this rule never decides: the one of line 27 fits all of its logins, and comes first
+hint: take it out, or put it before line 27`
+	)
+	if status, out, errs := configCheckOf(t, stacks(nil), rules, false); status != exitDone || out != stdout || errs != stderr {
+		t.Errorf("status %d\n%s\n%s\nwant\n%s\n%s", status, out, errs, stdout, stderr)
+	}
+	_, out, _ := configCheckOf(t, stacks(nil), rules, true)
+	var got struct{ Rules rulesReport }
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Rules.Lines) != 6 || len(got.Rules.Warnings) != 3 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if want := (ruleLine{Line: "FILE:27", Verdict: "allow", MandatoryFrom: "2022-04-11", Over: true}); !reflect.DeepEqual(got.Rules.Lines[4], want) {
+		t.Errorf("got %+v, want %+v", got.Rules.Lines[4], want)
+	}
+	if got, want := got.Rules.Warnings[0], (warning{"FILE:11: this exemption is over: who it fits has to give a code", "take it out, or give it a new date"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if _, out, _ := configCheckOf(t, stacks(nil), "[[rule]]\nverdict = 'require'\n", false); !strings.HasPrefix(out, "# 1 rule; whoever it does not fit has to give a Security Code\n# FILE:1: require; everybody, everywhere\n") {
+		t.Errorf("one rule\n%s", out)
 	}
 }

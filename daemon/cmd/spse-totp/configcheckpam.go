@@ -25,12 +25,6 @@ type pamLine struct {
 	LeftOut []string `json:"left_out"` // services that pass it
 }
 
-// warning is what an administrator may want otherwise.
-type warning struct {
-	Warning string `json:"warning"`
-	Hint    string `json:"hint"`
-}
-
 // checkPAM reads the stacks below the root. A line that the module would refuse
 // is an error: whoever it acts for cannot log in.
 func checkPAM(root fs.FS) (pamReport, error) {
@@ -98,12 +92,6 @@ func voidWarning(v host.Void) warning {
 			hint = fmt.Sprintf("is %s meant? then correct it: till then the line does nothing for %[1]s", v.Near)
 		}
 		return warning{fmt.Sprintf("%s=%s: this host has no service %[2]s (%s)", v.Argument, v.Name, where), hint}
-	}
-}
-
-func (a *app) warn(pam pamReport) {
-	for _, w := range pam.Warnings {
-		fmt.Fprintf(a.stderr, "warning: %s\nhint: %s\n", escaped(w.Warning), escaped(w.Hint))
 	}
 }
 

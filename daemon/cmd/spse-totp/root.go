@@ -66,6 +66,7 @@ func (a *app) command() *cobra.Command {
 		a.resetCommand(), a.disableCommand(), a.enableCommand(), a.removeCommand(),
 		group("key", "The keyset that seals all records", a.keyInitCommand()),
 		group("config", "The configuration file", a.configCheckCommand()),
+		group("policy", "Who must give a Security Code, where, and from when", a.policyExplainCommand(), a.policyWhatifCommand()),
 	)
 	root.Long, root.Example = rootHelp, rootExamples
 	root.PersistentFlags().StringVar(&a.socket, "socket", defaultSocket, "the daemon's `PATH`")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,12 +23,19 @@ func TestMain(m *testing.M) {
 //
 //	{"GET /v1/account": {"status": 200, "body": ...}}
 //
-// `asked FILE` says that it was asked just what stands in FILE.
+// `asked FILE` says that it was asked just what stands in FILE. [root] holds where
+// the tests are root's.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               setUpDaemon,
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return os.Geteuid() == 0, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"asked": compareAsked,
 		},

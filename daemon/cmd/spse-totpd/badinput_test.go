@@ -210,8 +210,8 @@ func TestNamesOfAnyKind(t *testing.T) {
 			t.Errorf("an unknown name is told: %v", e)
 		}
 	}
-	d.awaitCount(len(names)-1, audit.Login, "not-activated")
-	for line := range strings.Lines(d.said()) { // no name ends a line
+	d.awaitCount(len(names)-1, audit.Login, "abandoned") // their activations
+	for line := range strings.Lines(d.said()) {          // no name ends a line
 		if !strings.HasPrefix(line, "{") || !strings.HasSuffix(line, "}\n") {
 			t.Errorf("standard error has a line %q", line)
 		}

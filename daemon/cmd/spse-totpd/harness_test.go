@@ -511,8 +511,15 @@ func (c *talk) prompt() (string, error) {
 	return prompt.Text, nil
 }
 
+// result is the end of the conversation. Who is asked once more, as in an
+// activation, gives up by Enter.
 func (c *talk) result() (protocol.Verdict, error) {
 	reply, err := c.next()
+	if _, asked := reply.(protocol.Prompt); asked && err == nil {
+		if err = c.send(answer("")); err == nil {
+			reply, err = c.next()
+		}
+	}
 	if err != nil {
 		return protocol.Refused, err
 	}

@@ -35,7 +35,7 @@ func run(ctx context.Context, configPath string) error {
 	if err := guardMemory(); err != nil {
 		return err
 	}
-	c, err := config.Load(configPath)
+	c, err := config.Load(configPath, host.GID)
 	if err != nil {
 		return hinted{err, "mend that line; spse-totp config check reads the file without the daemon"}
 	}
@@ -53,13 +53,13 @@ func run(ctx context.Context, configPath string) error {
 	if err != nil {
 		return err
 	}
-	var office atomic.Pointer[control.Office]
-	office.Store(officeOf(c))
+	var current atomic.Pointer[office]
+	current.Store(officeOf(c))
 
 	services, ctx := errgroup.WithContext(ctx)
-	services.Go(func() error { return pamSocket(sockets, accounts, events, &office).Serve(ctx) })
-	services.Go(func() error { return controlSocket(sockets, accounts, events, sealer, &office).Serve(ctx) })
-	services.Go(func() error { return reloadOnHangup(ctx, hangup, configPath, events, &office) })
+	services.Go(func() error { return pamSocket(sockets, accounts, events, &current).Serve(ctx) })
+	services.Go(func() error { return controlSocket(sockets, accounts, events, sealer, &current).Serve(ctx) })
+	services.Go(func() error { return reloadOnHangup(ctx, hangup, configPath, events, &current) })
 	services.Go(func() error { return watchdog(ctx, accounts) })
 	services.Go(func() error { return announceStop(ctx) })
 	// A store that fails is told of now, and tried again later; a stop is no
@@ -160,18 +160,25 @@ func databaseIn(dir string) store.Opener {
 	}
 }
 
-func officeOf(c config.Config) *control.Office {
-	return &control.Office{
-		Host:  control.Host{Language: string(c.Language), Issuer: c.Issuer, Contact: c.Contact},
-		Texts: text.New(c.Language, c.Issuer, c.Contact),
+// office is what the configuration says and a reload changes.
+type office struct {
+	control control.Office
+	login   login.Office
+}
+
+func officeOf(c config.Config) *office {
+	texts := text.New(c.Language, c.Issuer, c.Contact)
+	return &office{
+		control: control.Office{Host: control.Host{Language: string(c.Language), Issuer: c.Issuer, Contact: c.Contact}, Texts: texts},
+		login:   login.Office{Texts: texts, Policy: c.Policy, Issuer: c.Issuer},
 	}
 }
 
-func pamSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, office *atomic.Pointer[control.Office]) *server.PAM {
+func pamSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, current *atomic.Pointer[office]) *server.PAM {
 	service := &login.Service{
 		Accounts: accounts,
 		Events:   events,
-		Texts:    func() text.Texts { return office.Load().Texts },
+		Office:   func() login.Office { return current.Load().login },
 		Now:      time.Now,
 	}
 	return &server.PAM{
@@ -186,13 +193,13 @@ func pamSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log,
 	}
 }
 
-func controlSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, sealer *seal.Sealer, office *atomic.Pointer[control.Office]) *server.Control {
+func controlSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, sealer *seal.Sealer, current *atomic.Pointer[office]) *server.Control {
 	service := &control.Service{
 		Accounts: accounts,
 		Users:    host.Users{},
 		Events:   events,
 		Seal:     sealer,
-		Office:   func() control.Office { return *office.Load() },
+		Office:   func() control.Office { return current.Load().control },
 		Now:      time.Now,
 	}
 	return &server.Control{
@@ -206,7 +213,7 @@ func controlSocket(sockets server.Sockets, accounts *store.Store, events *audit.
 
 // reloadOnHangup reads the configuration again at each SIGHUP. One that does
 // not parse changes nothing, and is told of.
-func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, events *audit.Log, office *atomic.Pointer[control.Office]) error {
+func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, events *audit.Log, current *atomic.Pointer[office]) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -214,14 +221,14 @@ func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, e
 		case <-hangup:
 		}
 		notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
-		c, err := config.Load(path)
+		c, err := config.Load(path, host.GID)
 		if err != nil {
 			events.Record(audit.Event{
 				Kind: audit.Alarm, Message: "configuration not reloaded, the old one stays in force: " + err.Error(),
 				Hint: "mend that line, see spse-totp config check, then reload again",
 			})
 		} else {
-			office.Store(officeOf(c))
+			current.Store(officeOf(c))
 			events.Record(audit.Event{Kind: audit.Service, Message: "configuration reloaded", Hint: "a changed folder or keyset is taken at the next start"})
 		}
 		notify(daemon.SdNotifyReady)

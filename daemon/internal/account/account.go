@@ -7,6 +7,8 @@
 package account
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"time"
 
 	"spse-totp/totp"
@@ -30,6 +32,13 @@ func Host(name string) ID { return ID{Realm: RealmHost, Name: name} }
 // permission given under one generation is void in the next. 0 is the
 // generation of an account that has no record.
 type Generation uint64
+
+// NewGeneration draws one, never 0.
+func NewGeneration() Generation {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails: the program would end
+	return Generation(binary.BigEndian.Uint64(b[:]) | 1)
+}
 
 // Account is all that is known of one account. The zero value has no phone and
 // refuses every attempt.

@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
-	"github.com/pelletier/go-toml/v2/unstable"
 
+	"spse-totp/daemon/internal/policy"
 	"spse-totp/daemon/internal/text"
 )
 
@@ -34,6 +34,9 @@ type Config struct {
 	Issuer string
 	// Contact of the helpdesk, shown at a refusal; may be empty.
 	Contact string
+
+	// Policy says who must give a code.
+	Policy policy.Policy
 
 	// SocketDirectory, StateDirectory and Keyset are for a daemon run by hand;
 	// under systemd the sockets, the state and the keyset come from there.
@@ -61,7 +64,13 @@ type keys struct {
 	SocketDirectory *string `toml:"socket_directory"`
 	StateDirectory  *string `toml:"state_directory"`
 	Keyset          *string `toml:"keyset"`
+
+	FirstActivation *string    `toml:"first_activation"`
+	Rules           []ruleKeys `toml:"rule"`
 }
+
+// Groups finds the gid of a group by its name.
+type Groups func(name string) (gid uint32, found bool, err error)
 
 // Error is a fault in the file, with its place.
 type Error struct {
@@ -78,7 +87,7 @@ func (e *Error) Error() string {
 }
 
 // Load reads and checks the file.
-func Load(path string) (Config, error) {
+func Load(path string, groups Groups) (Config, error) {
 	info, err := os.Stat(path)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
 		return Config{}, &Error{Path: path, Text: "not a configuration file"}
@@ -94,18 +103,19 @@ func Load(path string) (Config, error) {
 		}
 		return Config{}, &Error{Path: path, Text: err.Error()}
 	}
-	return Parse(path, b)
+	return Parse(path, b, groups)
 }
 
 // Parse checks the content of a file; path is for its errors.
-func Parse(path string, content []byte) (Config, error) {
+func Parse(path string, content []byte, groups Groups) (Config, error) {
 	var said keys
 	decoder := toml.NewDecoder(bytes.NewReader(content)).DisallowUnknownFields()
 	if err := decoder.Decode(&said); err != nil {
 		return Config{}, located(path, err)
 	}
-	if key, line := foldedKey(content); key != "" {
-		return Config{}, &Error{Path: path, Line: line, Text: fmt.Sprintf("unknown key %q: keys are in lower case", key)}
+	at := placesOf(content)
+	if at.folded.key != "" {
+		return Config{}, &Error{Path: path, Line: at.folded.line, Text: fmt.Sprintf("unknown key %q: keys are in lower case", at.folded.key)}
 	}
 	config := Default()
 	for _, k := range []struct {
@@ -120,54 +130,23 @@ func Parse(path string, content []byte) (Config, error) {
 		{"socket_directory", said.SocketDirectory, checkSocketDirectory, &config.SocketDirectory},
 		{"state_directory", said.StateDirectory, checkPath, &config.StateDirectory},
 		{"keyset", said.Keyset, checkPath, &config.Keyset},
+		{"first_activation", said.FirstActivation, checkFirstActivation, new(string)},
 	} {
 		if k.value == nil {
 			continue
 		}
 		if err := k.check(*k.value); err != nil {
-			return Config{}, &Error{Path: path, Line: lineOf(content, k.key), Text: k.key + " " + err.Error()}
+			return Config{}, &Error{Path: path, Line: at.top[k.key], Text: k.key + " " + err.Error()}
 		}
 		*k.into = *k.value
 	}
-	return config, nil
-}
-
-// foldedKey finds a key of the top level with a capital in it: the decoder would
-// take it for the same in lower case.
-func foldedKey(content []byte) (key string, line int) {
-	eachKey(content, func(name string, at int) bool {
-		if strings.ToLower(name) != name {
-			key, line = name, at
-		}
-		return key == ""
-	})
-	return key, line
-}
-
-// lineOf is the line on which a key of the top level stands, 0 if nowhere.
-func lineOf(content []byte, key string) (line int) {
-	eachKey(content, func(name string, at int) bool {
-		if name == key {
-			line = at
-		}
-		return line == 0
-	})
-	return line
-}
-
-// eachKey visits the keys of the top level with their lines, till visit says no.
-func eachKey(content []byte, visit func(name string, line int) bool) {
-	var p unstable.Parser
-	p.Reset(content)
-	for p.NextExpression() {
-		e := p.Expression()
-		if e.Kind != unstable.KeyValue {
-			continue
-		}
-		if name := e.Key(); name.Next() && !visit(string(name.Node().Data), p.Shape(name.Node().Raw).Start.Line) {
-			return
-		}
+	rules, fault := readRules(said.Rules, at, groups)
+	if fault != nil {
+		fault.Path = path
+		return Config{}, fault
 	}
+	config.Policy.Rules = rules
+	return config, nil
 }
 
 // located puts the decoder's errors into our own words: its own leak names of
@@ -184,10 +163,29 @@ func located(path string, err error) error {
 		return &Error{Path: path, Text: "not TOML"}
 	}
 	line, _ := decode.Position()
-	if key := strings.Join(decode.Key(), "."); key != "" && !strings.Contains(decode.Error(), "already") {
-		return &Error{Path: path, Line: line, Text: fmt.Sprintf("%s wants one text in quotes", key)}
+	said := decode.Error()
+	if key := decode.Key(); len(key) > 0 && (strings.Contains(said, "cannot decode") || strings.Contains(said, "are expected to have the format")) {
+		return &Error{Path: path, Line: line, Text: strings.Join(key, ".") + " wants " + wanted(key[len(key)-1])}
 	}
-	return &Error{Path: path, Line: line, Text: strings.TrimPrefix(decode.Error(), "toml: ")}
+	return &Error{Path: path, Line: line, Text: strings.TrimPrefix(said, "toml: ")}
+}
+
+// wanted is the shape of a key's value.
+func wanted(key string) string {
+	switch key {
+	case "rule":
+		return "each rule under a line [[rule]]"
+	case "services", "accounts":
+		return `texts in quotes, in brackets, such as ["sshd", "sudo"]`
+	case "groups":
+		return `names in quotes or numbers, in brackets, such as ["lpse", 30000]`
+	case "from":
+		return `networks in quotes, in brackets, such as ["203.0.113.0/24"]`
+	case "until", "mandatory_from":
+		return "a date, without quotes, such as 2027-01-31"
+	default:
+		return "one text in quotes"
+	}
 }
 
 func checkLanguage(s string) error {
@@ -210,6 +208,17 @@ func checkIssuer(s string) error {
 		return fmt.Errorf("is too long for a QR that fits the screen: at most %d letters, a space counting as three", maxIssuer)
 	}
 	return nil
+}
+
+func checkFirstActivation(s string) error {
+	switch s {
+	case "password":
+		return nil
+	case "issued-code":
+		return errors.New(`cannot be "issued-code" yet: this version issues no codes`)
+	default:
+		return errors.New(`is "password"`)
+	}
 }
 
 const maxContact = 100

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -24,9 +25,10 @@ func TestParseNamesTheLineAndWhatToDo(t *testing.T) {
 		"a capital":        {"Language = \"en\"\n", "f.toml:1: unknown key \"Language\""},
 		"long socket path": {"socket_directory = \"/" + strings.Repeat("x", 100) + "\"\n", "f.toml:1: socket_directory is too long"},
 		"not TOML":         {"contact\n", "f.toml:1:"},
+		"issued codes":     {"\nfirst_activation = \"issued-code\"\n", "f.toml:2: first_activation cannot be"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse("f.toml", []byte(c.content))
+			_, err := Parse("f.toml", []byte(c.content), someGroups)
 			var located *Error
 			if !errors.As(err, &located) || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("got %v, want %s...", err, c.want)
@@ -39,10 +41,10 @@ func TestParseNamesTheLineAndWhatToDo(t *testing.T) {
 }
 
 func TestParseKeepsDefaultsForWhatIsNotSaid(t *testing.T) {
-	got, err := Parse("f.toml", []byte("issuer = \"LPSE Kudus\"\n"))
+	got, err := Parse("f.toml", []byte("issuer = \"LPSE Kudus\"\n"), someGroups)
 	want := Default()
 	want.Issuer = "LPSE Kudus"
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 }
@@ -57,7 +59,7 @@ func TestLoadRefusesWhatIsNoFile(t *testing.T) {
 		"missing": filepath.Join(dir, "none.toml"), "folder": dir, "device": "/dev/zero", "large": large,
 	} {
 		var located *Error
-		if _, err := Load(path); !errors.As(err, &located) {
+		if _, err := Load(path, someGroups); !errors.As(err, &located) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -67,10 +69,12 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("language = \"en\"\nissuer = \"LPSE Kudus\"\ncontact = \"0291\"\n"))
 	f.Add([]byte("keyset = '/a/../b'\n"))
 	f.Add([]byte("[[rule]]\n"))
+	f.Add([]byte("[[rule]]\nservices = ['sshd']\ngroups = ['lpse', 4]\nfrom = ['203.0.113.0/24']\nverdict = 'exempt'\nreason = 'x'\nuntil = 2027-01-31\n"))
+	f.Add([]byte("[[rule]]\nverdict = 'allow'\nmandatory_from = 2022-04-11\n[[rule]]\nverdict = 'refuse'\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		config, err := Parse("f.toml", content)
+		config, err := Parse("f.toml", content, someGroups)
 		if err != nil {
-			if config != (Config{}) {
+			if !reflect.DeepEqual(config, Config{}) {
 				t.Fatal("a configuration came with an error")
 			}
 			return

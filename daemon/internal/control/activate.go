@@ -90,10 +90,7 @@ func (s *Service) activate(ctx context.Context, r request) (any, error) {
 	for _, code := range body.Codes {
 		typed = append(typed, totp.NewTyped(code))
 	}
-	next, err := newGeneration()
-	if err != nil {
-		return nil, err
-	}
+	next := account.NewGeneration()
 	superseded := false
 	a, err := s.withCode(ctx, r, audit.Activation, func(a account.Account) (account.Account, account.Outcome) {
 		a, outcome := account.Confirm(a, offer, typed, s.Now(), next)

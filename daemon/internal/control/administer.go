@@ -39,10 +39,7 @@ func (s *Service) change(ctx context.Context, r request, kind audit.Kind, apply 
 	if err != nil {
 		return nil, err
 	}
-	next, err := newGeneration()
-	if err != nil {
-		return nil, err
-	}
+	next := account.NewGeneration()
 	_, isUser, err := s.Users.UID(ctx, r.name)
 	mayBegin := kind == audit.Disable && isUser && err == nil
 	id := account.Host(r.name)

@@ -1,9 +1,7 @@
 package control
 
 import (
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/binary"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -65,12 +63,4 @@ func (s *Service) openHandle(r request, text string) (account.Offer, bool) {
 
 func offerLabel(name string) seal.Label {
 	return seal.Label{Purpose: purposeOffer, Realm: account.RealmHost, Name: name}
-}
-
-func newGeneration() (account.Generation, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return 0, err
-	}
-	return account.Generation(binary.BigEndian.Uint64(b[:]) | 1), nil // never 0, which is no record
 }

@@ -2,31 +2,18 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"time"
 )
 
-const (
-	// getent asks NSS, so that users of LDAP and the like are found too: the
-	// binaries are cgo-free, and Go's own lookup reads /etc/passwd alone.
-	getent = "/usr/bin/getent"
-	// getentWait bounds what a directory server may take.
-	getentWait = 2 * time.Second
-	// notFound is getent's exit status for "no such key".
-	notFound = 2
-
-	// maxName is the longest user name there can be, in bytes: Linux's
-	// LOGIN_NAME_MAX.
-	maxName = 256
-)
+// maxName is the longest user name there can be, in bytes: Linux's
+// LOGIN_NAME_MAX.
+const maxName = 256
 
 // Users are the machine's users, by NSS. An error means that NSS could not
 // tell. It never quotes the name, which may be a password typed at the wrong
@@ -41,20 +28,20 @@ func (Users) UID(ctx context.Context, name string) (uid uint32, found bool, err 
 		return 0, false, nil
 	}
 	user, found, err := lookUp(ctx, name)
-	if err != nil || !found || user.name != name {
+	if err != nil || !found || user.Name != name {
 		return 0, false, err
 	}
-	return user.uid, true, nil
+	return user.UID, true, nil
 }
 
 // NameOf returns the name of the user who has the uid; the first, where several
 // share it.
 func (Users) NameOf(ctx context.Context, uid uint32) (name string, found bool, err error) {
 	user, found, err := lookUp(ctx, strconv.FormatUint(uint64(uid), 10))
-	if err != nil || !found || user.uid != uid {
+	if err != nil || !found || user.UID != uid {
 		return "", false, err
 	}
-	return user.name, true, nil
+	return user.Name, true, nil
 }
 
 // LoggedInAs is the name of the user that this process's session was opened
@@ -92,42 +79,36 @@ func readsAsNumber(key string) bool {
 	return strings.Trim(digits, "0123456789") == ""
 }
 
-// user is what is read of a passwd entry.
-type user struct {
-	name string
-	uid  uint32
+// User is what is read of a passwd entry.
+type User struct {
+	Name  string
+	UID   uint32
+	Shell string // empty is /bin/sh
 }
 
-func lookUp(ctx context.Context, key string) (user, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, getentWait)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, getent, "passwd", "--", key)
-	cmd.Env = []string{"LC_ALL=C"} // nothing of the caller's
-	cmd.Dir = "/"
-	cmd.WaitDelay = time.Second // for a child of it that holds the pipe open
-	entry, err := cmd.Output()
-	var exit *exec.ExitError
+func lookUp(ctx context.Context, key string) (User, bool, error) {
+	entry, exit, err := ask(ctx, lookUpWait, getent, "passwd", "--", key)
 	switch {
-	case ctx.Err() != nil:
-		return user{}, false, fmt.Errorf("asking NSS for a user: %w", ctx.Err())
-	case errors.As(err, &exit) && exit.ExitCode() == notFound:
-		return user{}, false, nil
 	case err != nil:
-		return user{}, false, fmt.Errorf("asking NSS for a user: %w", err)
+		return User{}, false, fmt.Errorf("asking NSS for a user: %w", err)
+	case exit == notFound:
+		return User{}, false, nil
+	case exit != 0:
+		return User{}, false, fmt.Errorf("asking NSS for a user: getent's exit status %d", exit)
 	}
 	found, err := parseEntry(entry)
 	return found, err == nil, err
 }
 
-// parseEntry reads name and uid of one line of passwd(5).
-func parseEntry(entry []byte) (user, error) {
-	fields := bytes.SplitN(entry, []byte(":"), 4) // name:password:uid:the rest
-	if len(fields) < 4 || len(fields[0]) == 0 {
-		return user{}, errors.New("asking NSS for a user: not a passwd entry")
+// parseEntry reads one line of passwd(5).
+func parseEntry(entry []byte) (User, error) {
+	fields := strings.Split(strings.TrimSuffix(string(entry), "\n"), ":") // name:password:uid:gid:gecos:home:shell
+	if len(fields) < 4 || fields[0] == "" {
+		return User{}, errors.New("asking NSS for a user: not a passwd entry")
 	}
-	uid, err := strconv.ParseUint(string(fields[2]), 10, 32)
+	uid, err := strconv.ParseUint(fields[2], 10, 32)
 	if err != nil {
-		return user{}, errors.New("asking NSS for a user: not a uid in the passwd entry")
+		return User{}, errors.New("asking NSS for a user: not a uid in the passwd entry")
 	}
-	return user{name: string(fields[0]), uid: uint32(uid)}, nil
+	return User{Name: fields[0], UID: uint32(uid), Shell: fields[len(fields)-1]}, nil
 }

@@ -41,8 +41,8 @@ type conversation struct {
 	packets Packets
 	start   protocol.Start
 
-	// spoken says that something went out on this connection, after which an
-	// answer carried in start no longer fits.
+	// spoken says that the person was shown something on this connection, after
+	// which an answer carried in start no longer fits.
 	spoken bool
 }
 
@@ -74,6 +74,7 @@ func (c *conversation) askCode(prompt string) (protocol.Answer, error) {
 }
 
 func (c *conversation) ask(prompt string) (protocol.Answer, error) {
+	c.spoken = true
 	if err := c.send(protocol.Prompt{Text: prompt}); err != nil {
 		return protocol.Answer{}, err
 	}
@@ -88,9 +89,44 @@ func (c *conversation) ask(prompt string) (protocol.Answer, error) {
 	return answer, nil
 }
 
+// groups asks the module for the user's gids.
+func (c *conversation) groups() ([]uint32, error) {
+	if err := c.send(protocol.NeedGroups{}); err != nil {
+		return nil, err
+	}
+	request, err := c.receive(waitAnswer) // NSS may ask a directory server
+	if err != nil {
+		return nil, err
+	}
+	groups, ok := request.(protocol.Groups)
+	if !ok {
+		return nil, fmt.Errorf("%w: no groups", protocol.ErrGarbled)
+	}
+	return groups.GIDs, nil
+}
+
 // show shows a text, in pieces that PAM can carry.
 func (c *conversation) show(said string, style protocol.Style) error {
-	for _, piece := range pieces(said, protocol.MaxText) {
+	return c.showPieces(pieces(said, protocol.MaxText), style)
+}
+
+// showLines shows lines as they are, as many at a time as PAM can carry.
+func (c *conversation) showLines(lines []string) error {
+	var together []string
+	for _, line := range lines {
+		last := len(together) - 1
+		if last >= 0 && len(together[last])+1+len(line) <= protocol.MaxText {
+			together[last] += "\n" + line
+		} else {
+			together = append(together, line)
+		}
+	}
+	return c.showPieces(together, protocol.StyleInfo)
+}
+
+func (c *conversation) showPieces(pieces []string, style protocol.Style) error {
+	c.spoken = true
+	for _, piece := range pieces {
 		if err := c.send(protocol.Show{Text: piece, Style: style}); err != nil {
 			return err
 		}
@@ -126,7 +162,6 @@ func (c *conversation) send(m protocol.Message) error {
 	if err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
-	c.spoken = true
 	return c.packets.Send(packet)
 }
 

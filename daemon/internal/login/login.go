@@ -9,6 +9,7 @@ import (
 
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/audit"
+	"spse-totp/daemon/internal/policy"
 	"spse-totp/daemon/internal/text"
 	"spse-totp/daemon/protocol"
 	"spse-totp/totp"
@@ -19,6 +20,8 @@ type Accounts interface {
 	// Update reads the account, decides, and has committed what was decided
 	// when it returns. After an error nothing may be let in.
 	Update(ctx context.Context, id account.ID, decide func(account.Account) (account.Account, account.Outcome)) (account.Account, account.Outcome, error)
+	// View reads the account without changing it.
+	View(ctx context.Context, id account.ID) (account.Account, error)
 }
 
 // Events takes what happened.
@@ -30,8 +33,16 @@ type Events interface {
 type Service struct {
 	Accounts Accounts
 	Events   Events
-	Texts    func() text.Texts // as the configuration says now
+	Office   func() Office // as the configuration says now
 	Now      func() time.Time
+}
+
+// Office is what the configuration says to a login.
+type Office struct {
+	Texts  text.Texts
+	Policy policy.Policy
+	// Issuer names the entry in the phone.
+	Issuer string
 }
 
 // Reasons of logins that came to no attempt.
@@ -42,6 +53,9 @@ const (
 	reasonUnavailable = "unavailable"   // the store could not decide
 	reasonUnknownUser = "unknown-user"  // NSS has no such user
 	reasonCodeNotSeen = "code-not-seen" // the account phase, with no code given before
+	reasonExempt      = "exempt"        // by policy
+	reasonAllowed     = "allowed"       // by policy: never activated, and not yet a must
+	reasonRefused     = "refused"       // by policy
 )
 
 // Serve holds one conversation and sends its result. Where it was cut short
@@ -68,13 +82,38 @@ func (s *Service) Serve(ctx context.Context, packets Packets) {
 	}
 }
 
-// judge says and asks what the phase wants and ends the conversation. An error
-// means that the conversation broke: nothing was let in.
+// judge says and asks what the policy and the phase want, and ends the
+// conversation. An error means that the conversation broke: nothing was let in.
 func (s *Service) judge(ctx context.Context, c *conversation) error {
-	if c.start.Phase == protocol.PhaseAccount {
-		return s.codeNotSeen(c)
+	decision, err := s.decide(c)
+	if err != nil {
+		return err
 	}
-	answer, err := c.askCode(s.Texts().CodePrompt(totp.DefaultParams().Digits))
+	switch decision.Verdict {
+	case policy.Exempt:
+		return s.pass(c, reasonExempt, decision)
+	case policy.Require, policy.Allow:
+		if c.start.Phase == protocol.PhaseAccount {
+			return s.checkPhase(ctx, c, decision)
+		}
+		return s.ask(ctx, c, decision)
+	default:
+		s.record(c, reasonRefused, decision)
+		return s.conclude(c, protocol.Refused)
+	}
+}
+
+// ask asks for a code; who never was activated is led through it, or, where it
+// is not yet a must, offered it.
+func (s *Service) ask(ctx context.Context, c *conversation, decision policy.Decision) error {
+	a, begins := s.begins(ctx, c)
+	switch {
+	case begins && decision.Verdict == policy.Require:
+		return s.mustActivate(ctx, c, a)
+	case begins:
+		return s.mayActivate(ctx, c, a, decision)
+	}
+	answer, err := c.askCode(s.texts().CodePrompt(totp.DefaultParams().Digits))
 	if err != nil {
 		return err
 	}
@@ -83,18 +122,7 @@ func (s *Service) judge(ctx context.Context, c *conversation) error {
 	return s.conclude(c, verdict)
 }
 
-// codeNotSeen refuses a login that reached the account phase with no code
-// given: by publickey alone, sshd never asks the auth phase.
-func (s *Service) codeNotSeen(c *conversation) error {
-	event := c.event(reasonCodeNotSeen)
-	event.Hint = "a login by key alone? set AuthenticationMethods publickey,keyboard-interactive in sshd_config, " +
-		"or take the service out of account= in /etc/pam.d"
-	s.Events.Record(event)
-	if err := c.show(s.Texts().CodeNotSeen(), protocol.StyleError); err != nil {
-		return err
-	}
-	return c.end(protocol.Refused)
-}
+func (s *Service) texts() text.Texts { return s.Office().Texts }
 
 // attempt judges what was typed. What NSS does not know is asked like anybody
 // else and refused without a look at the store.
@@ -132,9 +160,9 @@ func (s *Service) conclude(c *conversation, verdict protocol.Verdict) error {
 	said := ""
 	switch verdict {
 	case protocol.Refused:
-		said = s.Texts().Refused()
+		said = s.texts().Refused()
 	case protocol.Unavailable:
-		said = s.Texts().Unavailable()
+		said = s.texts().Unavailable()
 	}
 	if said != "" {
 		if err := c.show(said, protocol.StyleError); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/audit"
+	"spse-totp/daemon/internal/policy"
 	"spse-totp/daemon/internal/text"
 	"spse-totp/daemon/protocol"
 	"spse-totp/totp"
@@ -99,7 +100,7 @@ func (m *memory) Update(_ context.Context, id account.ID, decide func(account.Ac
 	if m.err != nil {
 		return after, outcome, m.err
 	}
-	if after.Version > 0 {
+	if after.Version > 0 || outcome.Accepted {
 		after.Version++
 		m.accounts[id] = after
 	}
@@ -107,16 +108,23 @@ func (m *memory) Update(_ context.Context, id account.ID, decide func(account.Ac
 	return after, outcome, nil
 }
 
+func (m *memory) View(_ context.Context, id account.ID) (account.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.accounts[id], m.err
+}
+
 // diary keeps events.
 type diary struct{ events []audit.Event }
 
 func (d *diary) Record(e audit.Event) { d.events = append(d.events, e) }
 
-// desk is a service with budi, active, and siti, who never was.
+// desk is a service with budi, active, and siti, whose phone was reset.
 type desk struct {
 	service  Service
 	accounts *memory
 	diary    *diary
+	policy   policy.Policy
 	secret   totp.Secret
 	now      time.Time
 }
@@ -130,13 +138,14 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{
 		accounts: &memory{accounts: map[account.ID]account.Account{
 			account.Host("budi"): {Version: 7, Generation: 1, WasActive: true, Phone: account.Phone{Secret: secret, Params: totp.DefaultParams()}},
+			account.Host("siti"): {Version: 3, Generation: 1, WasActive: true},
 		}},
 		diary:  &diary{},
 		secret: secret,
 		now:    noon,
 	}
 	d.service = Service{
-		Accounts: d.accounts, Events: d.diary, Texts: func() text.Texts { return texts }, Now: func() time.Time { return d.now },
+		Accounts: d.accounts, Events: d.diary, Office: func() Office { return Office{texts, d.policy, "LPSE Kudus"} }, Now: func() time.Time { return d.now },
 	}
 	return d
 }
@@ -275,15 +284,15 @@ func TestAllRefusalsReadAlike(t *testing.T) {
 		typed   func(*testing.T, *desk) protocol.Answer
 		reason  string
 	}{
-		"wrong":         {typed: func(t *testing.T, d *desk) protocol.Answer { return answer(d.wrong(t)) }, reason: "wrong"},
-		"noted":         {prepare: guard, reason: "noted"},
-		"replayed":      {prepare: func(d *desk) { d.change(func(a *account.Account) { a.Phone.Spent = 1 << 40 }) }, reason: "replayed"},
-		"malformed":     {typed: func(*testing.T, *desk) protocol.Answer { return answer("rahasia") }, reason: "malformed"},
-		"withheld":      {typed: func(*testing.T, *desk) protocol.Answer { return protocol.Answer{Withheld: true} }, reason: "withheld"},
-		"empty":         {typed: func(*testing.T, *desk) protocol.Answer { return answer("") }, reason: "abandoned"},
-		"disabled":      {prepare: func(d *desk) { d.change(func(a *account.Account) { a.Disabled = true }) }, reason: "disabled"},
-		"not activated": {start: start(nssSiti), reason: "not-activated"},
-		"unknown":       {start: start(asUser("nobody at all")), reason: "unknown-user"},
+		"wrong":     {typed: func(t *testing.T, d *desk) protocol.Answer { return answer(d.wrong(t)) }, reason: "wrong"},
+		"noted":     {prepare: guard, reason: "noted"},
+		"replayed":  {prepare: func(d *desk) { d.change(func(a *account.Account) { a.Phone.Spent = 1 << 40 }) }, reason: "replayed"},
+		"malformed": {typed: func(*testing.T, *desk) protocol.Answer { return answer("rahasia") }, reason: "malformed"},
+		"withheld":  {typed: func(*testing.T, *desk) protocol.Answer { return protocol.Answer{Withheld: true} }, reason: "withheld"},
+		"empty":     {typed: func(*testing.T, *desk) protocol.Answer { return answer("") }, reason: "abandoned"},
+		"disabled":  {prepare: func(d *desk) { d.change(func(a *account.Account) { a.Disabled = true }) }, reason: "disabled"},
+		"reset":     {start: start(nssSiti), reason: "not-activated"},
+		"unknown":   {start: start(asUser("nobody at all")), reason: "unknown-user"},
 		"unknown, withheld": {start: start(asUser("nobody at all")), reason: "unknown-user",
 			typed: func(*testing.T, *desk) protocol.Answer { return protocol.Answer{Withheld: true} }},
 	} {

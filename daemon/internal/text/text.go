@@ -46,6 +46,11 @@ type set struct {
 	pictureFile  string // {file}
 	abandoned    string
 
+	mustActivate string // {digits}; inside a login
+	mayActivate  string // {days}; inside a login
+	offer        string
+	elsewhere    string // {contact}
+
 	phoneSlow   string // {minutes}
 	phoneFast   string // {minutes}
 	guessing    string // {source}
@@ -56,6 +61,8 @@ type set struct {
 	passwordAtP string
 	lookAtPhone string
 	waitForNext string
+
+	decimalMark string // between whole and tenths
 }
 
 var sets = map[Language]set{
@@ -64,51 +71,71 @@ var sets = map[Language]set{
 		refused: "Security Code tidak diterima. 1) Tunggu angka berganti, lalu coba lagi; setiap kode hanya berlaku sekali. " +
 			"2) Masih gagal? Di HP, nyalakan tanggal & waktu otomatis. 3) HP hilang? Hubungi Helpdesk LPSE{contact}.",
 		unavailable: "Security Code sedang tidak dapat diperiksa. Coba lagi sebentar lagi. Masih gagal? Hubungi Helpdesk LPSE{contact}.",
-		codeNotSeen: "Masuk ditolak: login ini wajib memakai Security Code, tetapi server tidak menanyakannya. " +
-			"Administrator: AuthenticationMethods publickey,keyboard-interactive di sshd_config.",
+		codeNotSeen: "Login ditolak: wajib memakai Security Code, tetapi server tidak menanyakannya. Beri tahu administrator. " +
+			"Untuk administrator: AuthenticationMethods publickey,keyboard-interactive di sshd_config.",
 		contact: ": {contact}",
 
 		scanQR:       "Di aplikasi tekan +, pindai gambar ini.",
 		secretByHand: "Atau ketik: {secret}",
 		confirm:      "Ketik {digits} angka dari HP (? = gambar lain): ",
 		notConfirmed: "Belum cocok. Tunggu angka berganti, lalu ketik angka yang baru.",
-		stillNot:     "Aktivasi dibatalkan; tidak ada yang berubah. Nyalakan tanggal & waktu otomatis di HP, hapus entri itu, lalu ulangi.",
+		stillNot:     "Aktivasi dibatalkan; tidak ada yang berubah. Di HP, hapus entri itu dan nyalakan tanggal & waktu otomatis, lalu ulangi.",
 		activated:    "Aktif. Mulai sekarang login meminta Security Code dari entri \"{entry}\" di HP.",
 		currentCode:  `Akun ini sudah aktif. Security Code dari HP yang lama ({digits} angka, entri "{entry}"): `,
-		turnedText:   "Tanpa gambar. Di aplikasi pilih \"masukkan kunci\" dan ketik kunci di bawah.",
+		turnedText:   "Tanpa gambar. Di aplikasi tekan +, pilih \"masukkan kunci\", ketik kunci ini.",
 		pictureFile:  "Gambar ada di {file} dan berisi rahasia: di aplikasi tekan +, pindai, lalu hapus berkas itu.",
 		abandoned:    "Aktivasi dihentikan; tidak ada yang berubah. Kalau sudah dipindai, hapus entri itu di HP.",
+
+		mustActivate: "Akun Anda wajib memakai Security Code. Aktivasi cukup sekali. Waktu Anda 2 menit. " +
+			"1) Belum ada aplikasinya? Pasang dahulu SPSE Authenticator atau Google Authenticator di HP, lalu masuk lagi. " +
+			"2) Di aplikasi tekan +, pindai gambar di bawah. 3) Ketik {digits} angka yang muncul. " +
+			"Gambar tidak terbaca? Ketik ? lalu Enter. Terputus? Hapus entri itu di HP, masuk lagi, pindai gambar yang baru.",
+		mayActivate: "Sisa waktu sampai Security Code wajib: {days} hari. Aktivasi cukup sekali, di HP dengan SPSE Authenticator atau Google Authenticator.",
+		offer:       "Aktivasi sekarang? Ketik y lalu Enter (Enter saja = nanti): ",
+		elsewhere: "Akun ini baru saja diaktifkan dari tempat lain. Di HP, hapus entri yang baru Anda pindai. " +
+			"Kalau itu Anda, masuk lagi dengan Security Code dari HP itu. Bukan Anda? Hubungi Helpdesk LPSE{contact}.",
 
 		phoneSlow:   "HP terlambat {minutes} menit: nyalakan tanggal & waktu otomatis di HP",
 		phoneFast:   "HP terlalu cepat {minutes} menit: nyalakan tanggal & waktu otomatis di HP",
 		guessing:    "ada yang menebak kode dari {source}: ganti password",
 		somewhere:   "alamat yang tidak tercatat lagi",
-		twoCodes:    "dua kode berturut-turut dari HP membuka akun: ketik satu kode, tunggu angka berganti, ketik yang berikut",
+		twoCodes:    "dua kode berturut-turut dari HP membuka akun: ketik satu kode, tunggu angka berganti, ketik yang berikutnya",
 		disabled:    "akun dinonaktifkan administrator: spse-totp enable {user}",
 		activate:    "belum aktif: spse-totp activate {user}",
-		passwordAtP: "yang diketik di prompt Security Code bukan kode (mungkin password): ketik {digits} angka dari HP",
-		lookAtPhone: "kode salah: periksa apakah entri \"{entry}\" yang dibuka di HP, dan bukan entri SPSE",
+		passwordAtP: "yang diketik sebagai Security Code bukan kode (mungkin password): ketik {digits} angka dari HP",
+		lookAtPhone: "kode salah: buka entri \"{entry}\" di HP, bukan entri SPSE",
 		waitForNext: "kode yang sudah dipakai, atau kode lama dari HP yang terlambat: tunggu angka berganti; masih? nyalakan tanggal & waktu otomatis di HP",
+
+		decimalMark: ",",
 	},
 	English: {
 		codePrompt: `Security Code ({digits} digits, entry "{entry}" on your phone): `,
 		refused: "Security Code not accepted. 1) Wait for the digits to change, then try again; each code works once. " +
 			"2) Still no? Switch automatic date & time on in the phone. 3) Phone lost? Ask the LPSE helpdesk{contact}.",
 		unavailable: "The Security Code cannot be checked at the moment. Try again shortly. Still no? Ask the LPSE helpdesk{contact}.",
-		codeNotSeen: "Refused: this login needs a Security Code, but the server did not ask for it. " +
-			"Administrator: AuthenticationMethods publickey,keyboard-interactive in sshd_config.",
+		codeNotSeen: "Login refused: it needs a Security Code, but the server did not ask for it. Tell the administrator. " +
+			"For the administrator: AuthenticationMethods publickey,keyboard-interactive in sshd_config.",
 		contact: ": {contact}",
 
 		scanQR:       "In the app press +, scan this picture.",
 		secretByHand: "Or type: {secret}",
 		confirm:      "Type the {digits} digits on the phone (? = other picture): ",
-		notConfirmed: "Not yet. Wait for the digits to change, then type the new ones.",
-		stillNot:     "Activation given up; nothing has changed. Switch automatic date & time on in the phone, delete that entry, then start again.",
+		notConfirmed: "No match yet. Wait for the digits to change, then type the new ones.",
+		stillNot:     "Activation cancelled; nothing has changed. In the phone, delete that entry and switch automatic date & time on, then start again.",
 		activated:    "Active. From now on logins ask for a Security Code of the entry \"{entry}\" on the phone.",
 		currentCode:  `This account is active already. Security Code of the old phone ({digits} digits, entry "{entry}"): `,
-		turnedText:   "No picture. In the app choose \"enter a key\" and type the key below.",
+		turnedText:   "No picture. In the app press +, choose \"enter a key\", type this key.",
 		pictureFile:  "The picture is in {file} and holds the secret: in the app press +, scan it, then delete the file.",
-		abandoned:    "Activation ended; nothing has changed. If you scanned already, delete that entry in the phone.",
+		abandoned:    "Activation stopped; nothing has changed. If you scanned already, delete that entry in the phone.",
+
+		mustActivate: "Your account needs a Security Code. You activate it once. You have 2 minutes. " +
+			"1) No app yet? First install SPSE Authenticator or Google Authenticator on the phone, then log in again. " +
+			"2) In the app press +, scan the picture below. 3) Type the {digits} digits that appear. " +
+			"Picture unreadable? Type ? and Enter. Cut off? Delete that entry in the phone, log in again, scan the new picture.",
+		mayActivate: "Days left until a Security Code is a must: {days}. You activate it once, on a phone with SPSE Authenticator or Google Authenticator.",
+		offer:       "Activate now? Type y and Enter (Enter alone = later): ",
+		elsewhere: "This account was activated from elsewhere just now. In the phone, delete the entry that you scanned. " +
+			"If that was you, log in again with the Security Code of that phone. Not you? Ask the LPSE helpdesk{contact}.",
 
 		phoneSlow:   "phone is {minutes} min slow: switch automatic time on",
 		phoneFast:   "phone is {minutes} min fast: switch automatic time on",
@@ -117,9 +144,11 @@ var sets = map[Language]set{
 		twoCodes:    "two codes in a row let in: type one code, wait for the digits to change, type the next",
 		disabled:    "disabled by an administrator: spse-totp enable {user}",
 		activate:    "not activated: spse-totp activate {user}",
-		passwordAtP: "what was typed at the Security Code prompt is no code (a password?): type the {digits} digits on the phone",
-		lookAtPhone: "wrong codes: check that the entry \"{entry}\" is the one open on the phone, and not SPSE's",
+		passwordAtP: "what was typed as the Security Code is no code (a password?): type the {digits} digits on the phone",
+		lookAtPhone: "wrong codes: open the entry \"{entry}\" on the phone, not the one for SPSE",
 		waitForNext: "a used code, or an old one from a slow phone: wait for the digits to change; still? switch automatic time on in the phone",
+
+		decimalMark: ".",
 	},
 }
 
@@ -197,6 +226,22 @@ func (t Texts) PictureFile(file string) string {
 // Abandoned ends an activation that the person broke off.
 func (t Texts) Abandoned() string { return t.fill(t.set.abandoned) }
 
+// MustActivate stands at the head of an activation inside a login.
+func (t Texts) MustActivate(digits int) string {
+	return t.fill(t.set.mustActivate, "{digits}", strconv.Itoa(digits))
+}
+
+// MayActivate tells in how many days a code will be a must.
+func (t Texts) MayActivate(days int) string {
+	return t.fill(t.set.mayActivate, "{days}", strconv.Itoa(days))
+}
+
+// OfferPrompt asks whether to activate now: Enter means later.
+func (t Texts) OfferPrompt() string { return t.fill(t.set.offer) }
+
+// ActivatedElsewhere ends an activation that another one was faster than.
+func (t Texts) ActivatedElsewhere() string { return t.fill(t.set.elsewhere) }
+
 // PhoneOff tells how far the phone's clock is from the host's, fast being
 // ahead.
 func (t Texts) PhoneOff(ahead time.Duration) string {
@@ -204,7 +249,8 @@ func (t Texts) PhoneOff(ahead time.Duration) string {
 	if ahead < 0 {
 		text, ahead = t.set.phoneSlow, -ahead
 	}
-	return t.fill(text, "{minutes}", strconv.FormatFloat(ahead.Minutes(), 'f', -1, 64))
+	minutes := strconv.FormatFloat(ahead.Minutes(), 'f', -1, 64)
+	return t.fill(text, "{minutes}", strings.Replace(minutes, ".", t.set.decimalMark, 1))
 }
 
 // Guessing tells where someone tries codes from; the source may be empty.

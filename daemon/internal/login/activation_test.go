@@ -1,0 +1,412 @@
+package login
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/policy"
+	"spse-totp/daemon/protocol"
+	"spse-totp/totp"
+)
+
+var admin = account.Host("admin")
+
+// asAdmin begins a login of admin, who never was active.
+func asAdmin(edits ...func(*protocol.Start)) protocol.Start {
+	return start(append(edits, func(s *protocol.Start) { s.User, s.NSS = "admin", &protocol.Identity{Name: "admin", UID: 1002} })...)
+}
+
+// byPhone is a step of a script: what a phone shows that took the secret off
+// what the daemon showed last, so many steps from now.
+func (d *desk) byPhone(t *testing.T, s **script, off int) func() {
+	return func() {
+		code, err := totp.CodeAt(shownSecret(t, (*s).said), totp.DefaultParams(), totp.DefaultParams().StepAt(d.now)+totp.Step(off))
+		if err != nil {
+			t.Fatal(err)
+		}
+		(*s).steps = append([]any{answer(code.Reveal())}, (*s).steps...)
+	}
+}
+
+var byHand = regexp.MustCompile(`Or type: ([A-Z2-7 ]+)`)
+
+func shownSecret(t *testing.T, said []protocol.Reply) totp.Secret {
+	t.Helper()
+	for _, reply := range slices.Backward(said) {
+		show, _ := reply.(protocol.Show)
+		found := byHand.FindStringSubmatch(show.Text)
+		if found == nil {
+			continue
+		}
+		secret, err := secretOf(strings.ReplaceAll(found[1], " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	t.Fatal("no secret was shown")
+	return totp.Secret{}
+}
+
+func secretOf(base32 string) (totp.Secret, error) {
+	key, err := totp.ParseURI("otpauth://totp/LPSE:a?secret=" + base32 + "&issuer=LPSE")
+	return key.Secret, err
+}
+
+// activation plays a login in which steps of type int are codes of the phone,
+// that far from now.
+func (d *desk) activation(t *testing.T, steps ...any) *script {
+	t.Helper()
+	s := &script{t: t}
+	for _, step := range steps {
+		if off, ok := step.(int); ok {
+			step = d.byPhone(t, &s, off)
+		}
+		s.steps = append(s.steps, step)
+	}
+	d.service.Serve(t.Context(), s)
+	if len(s.steps) > 0 {
+		t.Errorf("the daemon left %d steps of the script", len(s.steps))
+	}
+	return s
+}
+
+// texts and verdict of what the daemon said, prompts among them.
+func (s *script) heard() (all []string, verdict protocol.Verdict) {
+	verdict = 255
+	for _, reply := range s.said {
+		switch reply := reply.(type) {
+		case protocol.Show:
+			all = append(all, reply.Text)
+		case protocol.Prompt:
+			all = append(all, reply.Text)
+		case protocol.Result:
+			verdict = reply.Verdict
+		}
+	}
+	return all, verdict
+}
+
+func (s *script) mustEnd(t *testing.T, want protocol.Verdict, last string) {
+	t.Helper()
+	all, verdict := s.heard()
+	if verdict != want {
+		t.Errorf("verdict %v, want %v", verdict, want)
+	}
+	if last != "" && (len(all) == 0 || all[len(all)-1] != last) {
+		t.Errorf("the last words were %q, want %q", all[len(all)-1:], last)
+	}
+}
+
+func (d *desk) account(name string) account.Account {
+	d.accounts.mu.Lock()
+	defer d.accounts.mu.Unlock()
+	return d.accounts.accounts[account.Host(name)]
+}
+
+func (d *desk) mustHaveActivated(t *testing.T, want bool) {
+	t.Helper()
+	if a := d.account("admin"); a.Active() != want || a.WasActive != want {
+		t.Errorf("active %v, was active %v, want %v", a.Active(), a.WasActive, want)
+	}
+}
+
+func TestWhoNeverWasActiveIsLedThroughIt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	s := d.activation(t, asAdmin(), 0)
+	s.mustEnd(t, protocol.Accepted, texts.Activated())
+	d.mustHaveActivated(t, true)
+	all, _ := s.heard()
+	if all[0] != texts.MustActivate(6) || !strings.HasPrefix(all[1], texts.ScanQR()+"\n") {
+		t.Errorf("it began with %q and %q", all[0], all[1])
+	}
+	d.expectReasons(t, "activation accepted", "login activated")
+
+	// The code that activated is burnt, and nobody is led through it again.
+	s = d.activation(t, asAdmin(), answer(d.codeOf(t, "admin", 0)))
+	s.mustEnd(t, protocol.Refused, texts.Refused())
+	s = d.activation(t, asAdmin(), answer(d.codeOf(t, "admin", 1)))
+	s.mustEnd(t, protocol.Accepted, texts.CodePrompt(6))
+}
+
+func (d *desk) codeOf(t *testing.T, name string, off int) string {
+	t.Helper()
+	code, err := totp.CodeAt(d.account(name).Phone.Secret, totp.DefaultParams(), totp.DefaultParams().StepAt(d.now)+totp.Step(off))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code.Reveal()
+}
+
+// expectReasons compares the events' kinds and reasons.
+func (d *desk) expectReasons(t *testing.T, want ...string) {
+	t.Helper()
+	var got []string
+	for _, e := range d.diary.events {
+		got = append(got, string(e.Kind)+" "+e.Reason)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}
+
+// All that goes out before one prompt is less than any client dies of, and each
+// piece is one that PAM carries.
+func TestAnActivationFitsTheClients(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a", strings.Repeat("b", 32), strings.Repeat("c", 128), strings.Repeat("d", 256), "na:me", " name"} {
+		d := newDesk(t)
+		s := d.activation(t, start(func(s *protocol.Start) { s.NSS = &protocol.Identity{Name: name, UID: 1003} }), answer("?"), answer("?"), answer("?"), 0)
+		s.mustEnd(t, protocol.Accepted, texts.Activated())
+		before := 0
+		for _, reply := range s.said {
+			switch reply := reply.(type) {
+			case protocol.Show:
+				before += len(reply.Text)
+			case protocol.Prompt:
+				if before > 4000 {
+					t.Errorf("%.40q: %d bytes before a prompt", name, before)
+				}
+				before = 0
+			}
+		}
+	}
+}
+
+func TestThePictureTurnsOver(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	s := d.activation(t, asAdmin(), answer("?"), answer(" ? "), answer("?"), 0)
+	s.mustEnd(t, protocol.Accepted, texts.Activated())
+	var sides []string
+	for _, side := range strings.Split(strings.Join(first(s.heard()), "\n"), texts.ConfirmPrompt(6)) {
+		sides = append(sides, side[strings.LastIndex(side, texts.ScanQR())+1:])
+	}
+	if len(sides) < 4 || sides[0] == sides[1] || !strings.Contains(sides[2], texts.NoPicture()) || strings.Contains(sides[2], "█") {
+		t.Error("the sides are not dark, light and none")
+	}
+	// Whoever turns for ever is not humoured.
+	d = newDesk(t)
+	steps := []any{asAdmin()}
+	for range maxTurns {
+		steps = append(steps, answer("?"))
+	}
+	d.activation(t, steps...).mustEnd(t, protocol.Refused, texts.StillNot())
+}
+
+func first(all []string, _ protocol.Verdict) []string { return all }
+
+// A wrong confirmation counts nowhere, and five end it.
+func TestWrongConfirmations(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	s := d.activation(t, asAdmin(), answer("000000"), answer("rahasia"), protocol.Answer{Withheld: true}, answer("000000"), 0)
+	s.mustEnd(t, protocol.Accepted, texts.Activated())
+	if a := d.account("admin"); a.Failures != (account.Failures{}) || len(a.Refusals) > 0 {
+		t.Errorf("counted: %+v %+v", a.Failures, a.Refusals)
+	}
+
+	d = newDesk(t)
+	s = d.activation(t, asAdmin(), answer("000000"), answer("000000"), answer("000000"), answer("000000"), answer("000000"))
+	s.mustEnd(t, protocol.Refused, texts.StillNot())
+	d.mustHaveActivated(t, false)
+}
+
+// A phone minutes off is known by two codes in a row.
+func TestAPhoneThatIsMinutesOffActivates(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.activation(t, asAdmin(), -9, -8).mustEnd(t, protocol.Accepted, texts.Activated())
+	if a := d.account("admin"); a.Phone.Drift != -8 {
+		t.Errorf("drift %d, want -8", a.Phone.Drift)
+	}
+	d = newDesk(t)
+	d.activation(t, asAdmin(), -9, answer("000000"), -8, answer("")).mustEnd(t, protocol.Refused, texts.Abandoned())
+	d.mustHaveActivated(t, false)
+}
+
+// Left at any prompt, nothing is half done, and the next login begins anew with
+// another secret.
+func TestActivationLeftAtAPrompt(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]any{"Enter": answer(""), "hung up": ErrGone, "late": ErrLate, "the daemon stops": ErrClosing, "garbled": errors.New("x")} {
+		for _, before := range [][]any{{}, {answer("?")}, {answer("000000")}, {-9}} {
+			d := newDesk(t)
+			s := d.activation(t, slices.Concat([]any{asAdmin()}, before, []any{leave})...)
+			if _, verdict := s.heard(); verdict == protocol.Accepted || verdict == protocol.NotAsked {
+				t.Errorf("%s: %v", name, verdict)
+			}
+			d.mustHaveActivated(t, false)
+			old := shownSecret(t, s.said)
+			s = d.activation(t, asAdmin(), 0)
+			s.mustEnd(t, protocol.Accepted, texts.Activated())
+			if shownSecret(t, s.said).Base32() == old.Base32() {
+				t.Error("a secret was shown twice")
+			}
+		}
+	}
+}
+
+// Of two at once the first confirmed wins; the other is told. So is one whose
+// account an administrator disabled meanwhile.
+func TestAnotherActivationWasFaster(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(account.Account) account.Account{
+		"another": func(a account.Account) account.Account {
+			return account.Account{Version: 1, Generation: 5, WasActive: true}
+		},
+		"disabled": func(a account.Account) account.Account {
+			return account.SetDisabled(account.Account{Version: 1}, true, 5)
+		},
+	} {
+		d := newDesk(t)
+		s := d.activation(t, asAdmin(), func() {
+			d.accounts.accounts[admin] = meanwhile(d.accounts.accounts[admin])
+		}, 0)
+		_, verdict := s.heard()
+		if verdict != protocol.Refused || d.account("admin").Active() {
+			t.Errorf("%s: %v", name, verdict)
+		}
+		s.mustEnd(t, protocol.Refused, texts.ActivatedElsewhere())
+	}
+}
+
+func TestAnActivationThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	s := d.activation(t, asAdmin(), func() { d.accounts.err = errors.New("no space") }, 0)
+	s.mustEnd(t, protocol.Unavailable, texts.Unavailable())
+	d.mustHaveActivated(t, false)
+}
+
+// An answer that came with start is never one to an activation.
+func TestACarriedAnswerConfirmsNothing(t *testing.T) {
+	t.Parallel()
+	for _, lastPrompt := range []string{"", texts.ConfirmPrompt(6), texts.OfferPrompt()} {
+		d := newDesk(t)
+		d.activation(t, asAdmin(carrying(lastPrompt, "y")), answer("")).mustEnd(t, protocol.Refused, texts.Abandoned())
+	}
+}
+
+// --- policy
+
+func rules(verdict policy.Verdict, edits ...func(*policy.Rule)) policy.Policy {
+	rule := policy.Rule{Line: 7, Verdict: verdict, Ends: noon.Add(30 * 24 * time.Hour), Reason: "cadangan"}
+	for _, edit := range edits {
+		edit(&rule)
+	}
+	return policy.Policy{Rules: []policy.Rule{rule}}
+}
+
+func inAccountPhase(s *protocol.Start) { s.Phase = protocol.PhaseAccount }
+
+func TestExemptAndRefused(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []func(*protocol.Start){func(*protocol.Start) {}, inAccountPhase} {
+		d := newDesk(t)
+		d.policy = rules(policy.Exempt)
+		expectSaid(t, d.serve(t, start(phase)), protocol.Result{Verdict: protocol.NotAsked})
+		if e := d.diary.events[0]; !e.Accepted || e.Reason != "exempt" || !strings.Contains(e.Why, "line 7") || !strings.Contains(e.Why, "cadangan") {
+			t.Errorf("event %+v", e)
+		}
+		d.policy = rules(policy.Refuse)
+		expectSaid(t, d.serve(t, start(phase)), refusal...)
+		if e := d.diary.events[1]; e.Accepted || e.Reason != "refused" {
+			t.Errorf("event %+v", e)
+		}
+	}
+}
+
+// An exemption is nobody's whom NSS does not know.
+func TestAnUnknownUserIsAskedWhateverThePolicy(t *testing.T) {
+	t.Parallel()
+	for _, verdict := range []policy.Verdict{policy.Refuse, policy.Require, policy.Allow, policy.Exempt} {
+		d := newDesk(t)
+		d.policy = rules(verdict)
+		expectSaid(t, d.serve(t, start(asUser("nobody at all")), answer("000000")), prompted(refusal)...)
+	}
+}
+
+func TestGroupsAreAskedForOnlyWhereARuleNeedsThem(t *testing.T) {
+	t.Parallel()
+	inGroup := func(r *policy.Rule) { r.Groups = []uint32{30000} }
+	d := newDesk(t)
+	d.policy = rules(policy.Exempt, inGroup)
+	expectSaid(t, d.serve(t, start(), protocol.Groups{GIDs: []uint32{4, 30000}}), protocol.NeedGroups{}, protocol.Result{Verdict: protocol.NotAsked})
+	expectSaid(t, d.serve(t, start(), protocol.Groups{GIDs: []uint32{4}}, answer(d.code(t, 0))),
+		append([]protocol.Reply{protocol.NeedGroups{}}, prompted(acceptance)...)...)
+	// An answer carried over a restart is taken after them.
+	expectSaid(t, d.serve(t, start(carrying(texts.CodePrompt(6), d.code(t, 1))), protocol.Groups{}),
+		append([]protocol.Reply{protocol.NeedGroups{}}, acceptance...)...)
+	// Out of turn, or none: refused.
+	for _, instead := range []any{answer("000000"), ErrGone, ErrLate} {
+		if _, verdict := d.serve(t, start(), instead).heard(); verdict == protocol.NotAsked || verdict == protocol.Accepted {
+			t.Errorf("%v in place of groups: %v", instead, verdict)
+		}
+	}
+}
+
+func TestUnderAllow(t *testing.T) {
+	t.Parallel()
+	told := protocol.Show{Text: texts.MayActivate(30), Style: protocol.StyleInfo}
+	passed := protocol.Result{Verdict: protocol.NotAsked}
+	allowing := func(t *testing.T) *desk {
+		d := newDesk(t)
+		d.policy = rules(policy.Allow)
+		return d
+	}
+	t.Run("later", func(t *testing.T) {
+		d := allowing(t)
+		expectSaid(t, d.serve(t, asAdmin(), answer("")), told, protocol.Prompt{Text: texts.OfferPrompt()}, passed)
+		d.expectReasons(t, "login allowed")
+	})
+	t.Run("now", func(t *testing.T) {
+		d := allowing(t)
+		d.activation(t, asAdmin(), answer("y"), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+		d.mustHaveActivated(t, true)
+	})
+	t.Run("now, and then not", func(t *testing.T) {
+		d := allowing(t)
+		d.activation(t, asAdmin(), answer("y"), answer("000000"), answer("")).mustEnd(t, protocol.NotAsked, texts.Abandoned())
+		d.mustHaveActivated(t, false)
+	})
+	t.Run("hung up", func(t *testing.T) {
+		if _, verdict := allowing(t).serve(t, asAdmin(), ErrGone).heard(); verdict == protocol.NotAsked {
+			t.Error("let in")
+		}
+	})
+	t.Run("who is or was active is asked", func(t *testing.T) {
+		d := allowing(t)
+		expectSaid(t, d.serve(t, start(), answer(d.code(t, 0))), prompted(acceptance)...)
+		nssSiti := func(s *protocol.Start) { s.NSS = &protocol.Identity{Name: "siti", UID: 1001} }
+		expectSaid(t, d.serve(t, start(nssSiti), answer("000000")), prompted(refusal)...)
+	})
+	t.Run("who is disabled is asked", func(t *testing.T) {
+		d := allowing(t)
+		d.accounts.accounts[admin] = account.Account{Version: 1, Disabled: true}
+		expectSaid(t, d.serve(t, asAdmin(), answer("000000")), prompted(refusal)...)
+	})
+	t.Run("with a key alone", func(t *testing.T) {
+		d := allowing(t)
+		expectSaid(t, d.serve(t, asAdmin(inAccountPhase)), told, passed)
+		if _, verdict := d.serve(t, start(inAccountPhase)).heard(); verdict != protocol.Refused {
+			t.Errorf("who is active, with a key alone: %v", verdict)
+		}
+	})
+	t.Run("a store that cannot tell", func(t *testing.T) {
+		d := allowing(t)
+		d.accounts.err = errors.New("no disk")
+		expectSaid(t, d.serve(t, asAdmin(), answer("000000")), prompted(unavailable)...)
+	})
+	t.Run("the day it is a must", func(t *testing.T) {
+		d := allowing(t)
+		d.now = noon.Add(30 * 24 * time.Hour)
+		d.activation(t, asAdmin(), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+	})
+}
