@@ -62,11 +62,24 @@ type fleet struct {
 	daemon *stage.Process
 	module string
 	crowd  *people.Crowd
+	names  []string // of all on the stage, in the order of their uids
+
+	mu    sync.Mutex
+	taken int // newcomers
 }
 
 // A code works once, and one account has two within 30 s that stay right while
 // they travel: this many accounts never run dry.
 const accounts = 400
+
+// newcomers never were active.
+func newcomers() []string {
+	var names []string
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("siti%02d", i))
+	}
+	return names
+}
 
 func newFleet() (*fleet, error) {
 	binaries, err := filepath.Abs("../../build")
@@ -78,11 +91,12 @@ func newFleet() (*fleet, error) {
 		return nil, fmt.Errorf("%w (make build)", err)
 	}
 	f := &fleet{events: &events{}, module: module}
-	names := []string{notActivated}
+	var fleetNames []string
 	for i := range accounts {
-		names = append(names, fmt.Sprintf("budi%03d", i))
+		fleetNames = append(fleetNames, fmt.Sprintf("budi%03d", i))
 	}
-	if err := stage.Users(names...); err != nil {
+	f.names = slices.Concat([]string{notActivated}, fleetNames, newcomers())
+	if err := stage.Users(f.names...); err != nil {
 		return nil, err
 	}
 	for _, service := range []string{"sshd", "sudo", "su", "login"} {
@@ -104,7 +118,7 @@ func newFleet() (*fleet, error) {
 			return nil, err
 		}
 	}
-	f.crowd, err = people.ActivateAll(people.Control(stage.ControlSocket), names[1:])
+	f.crowd, err = people.ActivateAll(people.Control(stage.ControlSocket), fleetNames)
 	return f, err
 }
 
@@ -166,14 +180,26 @@ func (f *fleet) code(t *testing.T) (name, code string) {
 	return p.Name, code
 }
 
-// uid of an account of the fleet: stage.Users numbered them, after the one who
-// is not activated.
+// uid of one of the stage's users, who are numbered.
 func (f *fleet) uid(name string) int {
-	i := slices.IndexFunc(f.crowd.People(), func(p *people.Person) bool { return p.Name == name })
+	i := slices.Index(f.names, name)
 	if i < 0 {
 		panic("no such account: " + name)
 	}
-	return stage.FirstUID + 1 + i
+	return stage.FirstUID + i
+}
+
+// newcomer takes an account that never was active.
+func (f *fleet) newcomer(t *testing.T) string {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := newcomers()
+	if f.taken == len(all) {
+		t.Fatal("no newcomers are left")
+	}
+	f.taken++
+	return all[f.taken-1]
 }
 
 func must[T any](v T, err error) T {

@@ -119,6 +119,12 @@ func (t *Terminal) Enter(line string) error {
 	return err
 }
 
+// Press presses a key, such as Ctrl-C ('\x03') or ^D ('\x04').
+func (t *Terminal) Press(key byte) error {
+	_, err := t.screen.Write([]byte{key})
+	return err
+}
+
 // Ended waits for the program's end, and returns its exit status.
 func (t *Terminal) Ended() (int, error) {
 	limit := time.After(patience)
