@@ -149,7 +149,7 @@ func imports(t *testing.T, path string) []string {
 	return paths
 }
 
-// What docs/attacks.md and the planted flaws name as a test is one.
+// What docs/attacks.md, the threat model and the planted flaws name as a test is one.
 func TestEveryTestThatIsNamedExists(t *testing.T) {
 	declared := map[string]bool{}
 	err := filepath.WalkDir("..", func(path string, entry os.DirEntry, err error) error {
@@ -171,7 +171,7 @@ func TestEveryTestThatIsNamedExists(t *testing.T) {
 		t.Fatalf("no flaws to plant: %v", err)
 	}
 	named := regexp.MustCompile("(?:`|Test: )((?:Test|Fuzz)[A-Za-z0-9]+)")
-	for _, path := range append(flaws, "../docs/attacks.md") {
+	for _, path := range append(flaws, "../docs/attacks.md", "../docs/threat-model.md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -1,5 +1,6 @@
-// The demo: an operator activates a phone and logs in over SSH, with the real
-// daemon, module, CLI, sshd and ssh, on a stage that leaves nothing behind.
+// The demo: an operator logs in over SSH, activates his phone in that first
+// login and gives codes from then on, with the real daemon, module, CLI, sshd and
+// ssh, on a stage that leaves nothing behind.
 package main
 
 import (
@@ -29,6 +30,10 @@ func main() {
 		os.Exit(1)
 	}
 	before := look()
+	if err := os.Setenv(demoVariable, fmt.Sprint(os.Getpid())); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
 	code := stage.Main(perform)
 	if left := before.differences(look()); len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "error: the demo left something behind:", strings.Join(left, ", "))
@@ -60,34 +65,41 @@ func play(logs *bytes.Buffer) error {
 	if os.Getenv("INTERACTIVE") == "1" {
 		return interactive(programs)
 	}
-	say("%s activates a phone, once: spse-totp activate", operator)
-	phone, err := activate(programs)
+	say("Codes are a must from today. %s logs in with the password, and is led through activation, once.", operator)
+	phone, first, err := firstLogin()
 	if err != nil {
 		return err
 	}
-	var shown picture
-	say("The phone shows a code. %s logs in with password and Security Code.", operator)
+	say("The phone shows a code. %s logs in with password and Security Code, as every day.", operator)
 	code, err := phone.code(time.Now())
 	if err != nil {
 		return err
 	}
-	if err := logIn(&shown, code, true); err != nil {
+	daily, err := logIn(code, true)
+	if err != nil {
 		return err
 	}
 	say("Somebody saw that code and tries it again, at once: refused, a code works once.")
-	if err := logIn(&shown, code, false); err != nil {
+	replayed, err := logIn(code, false)
+	if err != nil {
 		return err
 	}
 	say("Somebody has the password, and guesses a code: refused, with the same words.")
-	if err := logIn(&shown, "000000", false); err != nil {
+	guessed, err := logIn("000000", false)
+	if err != nil {
 		return err
 	}
 	say("An administrator asks: spse-totp status %s", operator)
 	if err := status(programs); err != nil {
 		return err
 	}
-	if path := os.Getenv("PICTURE"); path != "" {
-		return shown.write(path)
+	if folder := os.Getenv("PICTURES"); folder != "" {
+		return writePictures(folder, map[string][]session{
+			"login.svg":         {daily, replayed, guessed},
+			"masuk-pertama.svg": {first},
+			"masuk-harian.svg":  {daily},
+			"kode-salah.svg":    {guessed},
+		})
 	}
 	return nil
 }

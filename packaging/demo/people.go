@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	"spse-totp/pamclient/hosts/stage"
@@ -29,39 +28,6 @@ func (p phone) code(at time.Time) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-var groupsOfFour = regexp.MustCompile(`(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}`)
-
-// activate is the operator at a terminal, as himself. He reads the secret off
-// the screen, where a person would scan the picture.
-func activate(programs string) (phone, error) {
-	t, err := stage.Open(os.Stdout, asOperator(filepath.Join(programs, "spse-totp"), "activate"))
-	if err != nil {
-		return phone{}, err
-	}
-	defer t.Close()
-	seen, err := t.Wait(groupsOfFour.String())
-	if err != nil {
-		return phone{}, err
-	}
-	p := phone{secret: strings.ReplaceAll(groupsOfFour.FindString(seen), " ", "")}
-	if _, err := t.Wait(`\): $`); err != nil {
-		return phone{}, err
-	}
-	// What it showed half a minute ago is still good, and leaves the present code
-	// for the login.
-	code, err := p.code(time.Now().Add(-30 * time.Second))
-	if err != nil {
-		return phone{}, err
-	}
-	return p, errors.Join(t.Enter(code), mustEnd(t, 0))
-}
-
-func asOperator(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stage.FirstUID, Gid: stage.FirstUID}}
-	return cmd
-}
-
 // knownHosts has the private sshd's key, as after a first login.
 const knownHosts = stage.Dir + "/known_hosts"
 
@@ -75,31 +41,83 @@ func ssh() *exec.Cmd {
 	return cmd
 }
 
-// logIn is somebody who knows the password, and types a code. It demands that
-// the code lets in, or does not.
-func logIn(p *picture, code string, lets bool) error {
+// What ssh shows where something is to be typed, as patterns.
+const (
+	passwordPrompt = `Password: $`
+	codePrompt     = `Security Code \(.*\): $`
+	confirmPrompt  = `Ketik 6 angka dari HP \(.*\): $`
+)
+
+var groupsOfFour = regexp.MustCompile(`(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}`)
+
+// firstLogin is the operator, who never was active. He reads the secret off the
+// screen, where a person would scan the picture.
+func firstLogin() (phone, session, error) {
 	t, err := stage.Open(os.Stdout, ssh())
 	if err != nil {
-		return err
+		return phone{}, "", err
 	}
 	defer t.Close()
-	for _, step := range [][2]string{{`Password: $`, stage.Password}, {`Security Code \(.*\): $`, code}} {
-		if _, err := t.Wait(step[0]); err != nil {
-			return err
-		}
-		if err := t.Enter(step[1]); err != nil {
-			return err
-		}
+	if err := enterAt(t, passwordPrompt, stage.Password); err != nil {
+		return phone{}, "", err
 	}
+	seen, err := t.Wait(confirmPrompt)
+	if err != nil {
+		return phone{}, "", err
+	}
+	p := phone{secret: strings.ReplaceAll(groupsOfFour.FindString(seen), " ", "")}
+	// What it showed half a minute ago is still good, and leaves the present code
+	// for the next login.
+	awaitFreshCode()
+	code, err := p.code(time.Now().Add(-period))
+	if err != nil {
+		return phone{}, "", err
+	}
+	if err := errors.Join(t.Enter(code), mustEnd(t, 0)); err != nil {
+		return phone{}, "", err
+	}
+	return p, sessionOf(t), nil
+}
+
+// period is how long a code is on the phone.
+const period = 30 * time.Second
+
+// awaitFreshCode waits, where the code on the phone is about to change, till it
+// has, as people do.
+func awaitFreshCode() {
+	now := time.Now()
+	if next := now.Truncate(period).Add(period); next.Sub(now) < period/6 {
+		time.Sleep(next.Sub(now))
+	}
+}
+
+// logIn is somebody who knows the password, and types a code. It demands that
+// the code lets in, or does not.
+func logIn(code string, lets bool) (session, error) {
+	t, err := stage.Open(os.Stdout, ssh())
+	if err != nil {
+		return "", err
+	}
+	defer t.Close()
 	status := 0
 	if !lets {
 		status = 255 // ssh's own
 	}
-	if err := mustEnd(t, status); err != nil {
+	err = enterAt(t, passwordPrompt, stage.Password)
+	if err == nil {
+		err = enterAt(t, codePrompt, code)
+	}
+	if err == nil {
+		err = mustEnd(t, status)
+	}
+	return sessionOf(t), err
+}
+
+func enterAt(t *stage.Terminal, prompt, line string) error {
+	if _, err := t.Wait(prompt); err != nil {
 		return err
 	}
-	p.add(t)
-	return nil
+	return t.Enter(line)
 }
 
 // mustEnd demands that the program ends with that status.
@@ -119,15 +137,22 @@ func status(programs string) error {
 
 // interactive is you, with your own phone.
 func interactive(programs string) error {
-	say("Activate your own phone as %s: scan the picture with any authenticator app.", operator)
-	if err := here(asOperator(filepath.Join(programs, "spse-totp"), "activate")); err != nil {
-		return fmt.Errorf("activation: %w", err)
+	say("Log in as %s, password %s, and follow what you read: scan the picture with any authenticator app.", operator, stage.Password)
+	if err := logInHere(); err != nil {
+		return err
 	}
-	say("Now log in. Password: %s. A code works once: wait for the next.", stage.Password)
+	say("You are in, and activated. Now as every day: the same password, and a code. One works once: wait for the next.")
+	if err := logInHere(); err != nil {
+		return err
+	}
+	say("You are in.")
+	return status(programs)
+}
+
+func logInHere() error {
 	for range 3 {
 		if here(ssh()) == nil {
-			say("You are in.")
-			return status(programs)
+			return nil
 		}
 	}
 	return errors.New("three logins were refused")

@@ -45,16 +45,21 @@ func look() machine {
 	return m
 }
 
-// ours are the processes that carry the stage's mark in their environment.
+// demoVariable marks the processes of this demo, and not those of another one,
+// or of tests, that run at the same time. The value is the demo's pid.
+const demoVariable = "SPSE_TOTP_DEMO"
+
+// ours are the processes that carry the mark in their environment.
 func ours() string {
 	paths, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		panic("demo: internal error: " + err.Error()) // the pattern is ours
 	}
+	mark := fmt.Appendf(nil, "%s=%d\x00", demoVariable, os.Getpid())
 	found := ""
 	for _, path := range paths {
 		environment, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(environment, []byte("SPSE_TOTP_STAGE=")) {
+		if err == nil && bytes.Contains(environment, mark) {
 			found += filepath.Dir(path) + " "
 		}
 	}
