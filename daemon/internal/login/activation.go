@@ -59,7 +59,7 @@ func (s *Service) mayActivate(ctx context.Context, c *conversation, a account.Ac
 		return err
 	}
 	if !strings.EqualFold(strings.TrimSpace(answer.Typed.Reveal()), "y") {
-		return s.pass(c, reasonAllowed, decision)
+		return s.letGo(ctx, c, decision)
 	}
 	how, err := s.activate(ctx, c, a)
 	switch {
@@ -69,9 +69,18 @@ func (s *Service) mayActivate(ctx context.Context, c *conversation, a account.Ac
 		if err := c.show(s.texts().Abandoned(), protocol.StyleInfo); err != nil {
 			return err
 		}
-		return s.pass(c, reasonAllowed, decision)
+		return s.letGo(ctx, c, decision)
 	}
 	return s.endActivation(c, how)
+}
+
+// letGo lets in without a code who still never was active. The owner may have
+// activated while somebody else sat at this offer: then a code is wanted.
+func (s *Service) letGo(ctx context.Context, c *conversation, decision policy.Decision) error {
+	if _, begins := s.begins(ctx, c); !begins {
+		return s.askForCode(ctx, c)
+	}
+	return s.pass(c, reasonAllowed, decision)
 }
 
 // endActivation tells how it ended, and ends the conversation.

@@ -376,6 +376,16 @@ func TestUnderAllow(t *testing.T) {
 		d.activation(t, asAdmin(), answer("y"), answer("000000"), answer("")).mustEnd(t, protocol.NotAsked, texts.Abandoned())
 		d.mustHaveActivated(t, false)
 	})
+	t.Run("the owner activates while somebody sits at the offer", func(t *testing.T) {
+		for _, steps := range [][]any{{answer("")}, {answer("y"), answer("")}} {
+			d := allowing(t)
+			meanwhile := func() {
+				d.accounts.accounts[admin] = account.Account{Version: 1, Generation: 5, WasActive: true, Phone: d.account("budi").Phone}
+			}
+			s := d.activation(t, slices.Concat([]any{asAdmin()}, steps[:len(steps)-1], []any{meanwhile, steps[len(steps)-1], answer("000000")})...)
+			s.mustEnd(t, protocol.Refused, texts.Refused())
+		}
+	})
 	t.Run("hung up", func(t *testing.T) {
 		if _, verdict := allowing(t).serve(t, asAdmin(), ErrGone).heard(); verdict == protocol.NotAsked {
 			t.Error("let in")

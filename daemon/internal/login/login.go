@@ -112,7 +112,12 @@ func (s *Service) ask(ctx context.Context, c *conversation, decision policy.Deci
 		return s.mustActivate(ctx, c, a)
 	case begins:
 		return s.mayActivate(ctx, c, a, decision)
+	default:
+		return s.askForCode(ctx, c)
 	}
+}
+
+func (s *Service) askForCode(ctx context.Context, c *conversation) error {
 	answer, err := c.askCode(s.texts().CodePrompt(totp.DefaultParams().Digits))
 	if err != nil {
 		return err
