@@ -65,6 +65,7 @@ func run(ctx context.Context, configPath string) error {
 	// A store that fails is told of now, and tried again later; a stop is no
 	// failure, and must not be told to those who wait for the store.
 	accounts.Warm(context.WithoutCancel(ctx))
+	tellFindings(events, configPath, c)
 	notify(daemon.SdNotifyReady)
 	events.Record(audit.Event{Kind: audit.Service, Message: "spse-totpd is ready"})
 	return services.Wait()
@@ -229,9 +230,18 @@ func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, e
 			})
 		} else {
 			current.Store(officeOf(c))
+			tellFindings(events, path, c)
 			events.Record(audit.Event{Kind: audit.Service, Message: "configuration reloaded", Hint: "a changed folder or keyset is taken at the next start"})
 		}
 		notify(daemon.SdNotifyReady)
+	}
+}
+
+// tellFindings tells what an administrator should look at in the rules, by line:
+// they are in force all the same.
+func tellFindings(events *audit.Log, path string, c config.Config) {
+	for _, f := range c.Policy.Review(time.Now()) {
+		events.Record(audit.Event{Kind: audit.Service, Message: fmt.Sprintf("%s:%d: %s", path, f.Line, f.Text), Hint: f.Hint})
 	}
 }
 

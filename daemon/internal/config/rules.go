@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -66,8 +67,8 @@ func (r ruleKeys) rule(groups Groups) (rule policy.Rule, key string, err error) 
 		read func(*policy.Rule) error
 	}{
 		{keyRealm, r.readRealm},
-		{keyServices, func(rule *policy.Rule) error { rule.Services = r.Services; return checkNames(r.Services) }},
-		{keyAccounts, func(rule *policy.Rule) error { rule.Accounts = r.Accounts; return checkNames(r.Accounts) }},
+		{keyServices, r.readServices},
+		{keyAccounts, r.readAccounts},
 		{keyGroups, func(rule *policy.Rule) error { return r.readGroups(rule, groups) }},
 		{keyFrom, r.readFrom},
 		{keyVerdict, r.readVerdict},
@@ -102,11 +103,26 @@ func checkNames(names []string) error {
 		return errEmptyList
 	}
 	for _, name := range names {
-		if name == "" || len(name) > 256 || !printable(name) {
+		if name == "" || len(name) > 256 || !printable(name) || strings.ContainsAny(name, " :/") {
 			return fmt.Errorf("has %q, which is no name", name)
 		}
 	}
 	return nil
+}
+
+func (r ruleKeys) readServices(rule *policy.Rule) error {
+	rule.Services = r.Services
+	for _, name := range r.Services {
+		if name != strings.ToLower(name) {
+			return fmt.Errorf("has %q, which fits nobody: PAM knows its services in lower case", name)
+		}
+	}
+	return checkNames(r.Services)
+}
+
+func (r ruleKeys) readAccounts(rule *policy.Rule) error {
+	rule.Accounts = r.Accounts
+	return checkNames(r.Accounts)
 }
 
 func (r ruleKeys) readGroups(rule *policy.Rule, groups Groups) error {
@@ -159,7 +175,7 @@ func (r ruleKeys) readFrom(rule *policy.Rule) error {
 }
 
 func readNetwork(text string) (netip.Prefix, error) {
-	if ip, err := netip.ParseAddr(text); err == nil {
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
 		text = netip.PrefixFrom(ip, ip.BitLen()).String()
 	}
 	network, err := netip.ParsePrefix(text)
@@ -195,7 +211,7 @@ func (r ruleKeys) readReason(rule *policy.Rule) error {
 		return errors.New("belongs to exempt alone; write others as a comment, after #")
 	case rule.Verdict != policy.Exempt:
 		return nil
-	case r.Reason == nil || *r.Reason == "":
+	case r.Reason == nil || strings.TrimSpace(*r.Reason) == "":
 		return errors.New("is missing: say why nobody there has to give a code")
 	case len(*r.Reason) > maxReason || !printable(*r.Reason):
 		return fmt.Errorf("is one line of at most %d plain letters", maxReason)
@@ -213,7 +229,7 @@ func (r ruleKeys) readUntil(rule *policy.Rule) error {
 	case r.Until == nil:
 		return errors.New("is missing: the last day of the exemption, such as 2027-01-31")
 	}
-	rule.Ends = r.Until.AsTime(time.Local).AddDate(0, 0, 1) // the day counts
+	rule.Ends = time.Date(r.Until.Year, time.Month(r.Until.Month), r.Until.Day+1, 0, 0, 0, 0, time.Local) // the day counts
 	return nil
 }
 

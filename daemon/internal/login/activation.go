@@ -32,7 +32,8 @@ const (
 	activated  ending = "activated"
 	abandoned  ending = reasonAbandoned   // by Enter
 	failed     ending = "not-activated"   // too many wrong codes
-	superseded ending = "superseded"      // another one was faster, or an administrator
+	superseded ending = "superseded"      // another one was faster
+	refused    ending = reasonRefused     // an administrator was: by a rule, or a disable
 	unknown    ending = reasonUnavailable // the store could not decide
 )
 
@@ -54,12 +55,12 @@ func (s *Service) mayActivate(ctx context.Context, c *conversation, a account.Ac
 	if err := c.show(s.texts().MayActivate(decision.DaysLeft(s.Now())), protocol.StyleInfo); err != nil {
 		return err
 	}
-	answer, err := c.ask(s.texts().OfferPrompt())
+	now, err := s.wantsToActivate(c)
 	if err != nil {
 		return err
 	}
-	if !strings.EqualFold(strings.TrimSpace(answer.Typed.Reveal()), "y") {
-		return s.letGo(ctx, c, decision)
+	if !now {
+		return s.letGo(ctx, c)
 	}
 	how, err := s.activate(ctx, c, a)
 	switch {
@@ -69,18 +70,41 @@ func (s *Service) mayActivate(ctx context.Context, c *conversation, a account.Ac
 		if err := c.show(s.texts().Abandoned(), protocol.StyleInfo); err != nil {
 			return err
 		}
-		return s.letGo(ctx, c, decision)
+		return s.letGo(ctx, c)
 	}
 	return s.endActivation(c, how)
 }
 
-// letGo lets in without a code who still never was active. The owner may have
-// activated while somebody else sat at this offer: then a code is wanted.
-func (s *Service) letGo(ctx context.Context, c *conversation, decision policy.Decision) error {
-	if _, begins := s.begins(ctx, c); !begins {
-		return s.askForCode(ctx, c)
+// wantsToActivate asks whether now; Enter is later. What is neither is asked
+// again, but not for ever.
+func (s *Service) wantsToActivate(c *conversation) (now bool, err error) {
+	for range 3 {
+		answer, err := c.ask(s.texts().OfferPrompt())
+		if err != nil {
+			return false, err
+		}
+		switch strings.ToLower(strings.TrimSpace(answer.Typed.Reveal())) {
+		case "y", "ya", "yes":
+			return true, nil
+		case "":
+			return false, nil
+		}
 	}
-	return s.pass(c, reasonAllowed, decision)
+	return false, nil
+}
+
+// letGo lets in without a code who still may. While somebody sat at the offer
+// the owner may have activated elsewhere, or an administrator changed the rules:
+// then it is judged anew.
+func (s *Service) letGo(ctx context.Context, c *conversation) error {
+	decision, err := s.decide(c)
+	if err != nil {
+		return err
+	}
+	if _, begins := s.begins(ctx, c); begins && decision.Verdict == policy.Allow {
+		return s.pass(c, reasonAllowed, decision)
+	}
+	return s.judge(ctx, c)
 }
 
 // endActivation tells how it ended, and ends the conversation.
@@ -96,6 +120,8 @@ func (s *Service) endActivation(c *conversation, how ending) error {
 		said = s.texts().StillNot()
 	case superseded:
 		said = s.texts().ActivatedElsewhere()
+	case refused:
+		said = s.texts().Refused()
 	default:
 		said, verdict = s.texts().Unavailable(), protocol.Unavailable
 	}
@@ -113,6 +139,7 @@ func (s *Service) activate(ctx context.Context, c *conversation, a account.Accou
 	if err != nil {
 		return unknown, err
 	}
+	c.offered = true
 	if err := c.showLines(sheet.side()); err != nil {
 		return unknown, err
 	}
@@ -168,6 +195,9 @@ func (s *Service) newPhone(c *conversation, a account.Account) (account.Offer, *
 // confirm is the one update of an activation. over says that nothing more is to
 // be asked.
 func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Offer, typed []totp.Typed) (how ending, over bool) {
+	if s.refusedMeanwhile(c) {
+		return refused, true
+	}
 	next := account.NewGeneration()
 	after, outcome, err := s.Accounts.Update(ctx, c.account(), func(a account.Account) (account.Account, account.Outcome) {
 		return account.Confirm(a, offer, typed, s.Now(), next)
@@ -183,8 +213,10 @@ func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Of
 		return unknown, true
 	case outcome.Accepted:
 		return activated, true
-	case outcome.Reason == account.Superseded || outcome.Reason == account.Disabled:
+	case outcome.Reason == account.Superseded:
 		return superseded, true
+	case outcome.Reason == account.Disabled:
+		return refused, true
 	default:
 		return failed, false
 	}

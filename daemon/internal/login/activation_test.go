@@ -243,6 +243,9 @@ func TestActivationLeftAtAPrompt(t *testing.T) {
 				t.Errorf("%s: %v", name, verdict)
 			}
 			d.mustHaveActivated(t, false)
+			if leave == ErrLate {
+				s.mustEnd(t, protocol.Refused, texts.Abandoned())
+			}
 			old := shownSecret(t, s.said)
 			s = d.activation(t, asAdmin(), 0)
 			s.mustEnd(t, protocol.Accepted, texts.Activated())
@@ -257,24 +260,47 @@ func TestActivationLeftAtAPrompt(t *testing.T) {
 // account an administrator disabled meanwhile.
 func TestAnotherActivationWasFaster(t *testing.T) {
 	t.Parallel()
-	for name, meanwhile := range map[string]func(account.Account) account.Account{
-		"another": func(a account.Account) account.Account {
-			return account.Account{Version: 1, Generation: 5, WasActive: true}
-		},
-		"disabled": func(a account.Account) account.Account {
-			return account.SetDisabled(account.Account{Version: 1}, true, 5)
-		},
+	for name, c := range map[string]struct {
+		meanwhile account.Account
+		told      string
+	}{
+		"another":  {account.Account{Version: 1, Generation: 5, WasActive: true}, texts.ActivatedElsewhere()},
+		"disabled": {account.SetDisabled(account.Account{Version: 1}, true, 5), texts.Refused()},
 	} {
 		d := newDesk(t)
 		s := d.activation(t, asAdmin(), func() {
-			d.accounts.accounts[admin] = meanwhile(d.accounts.accounts[admin])
+			d.accounts.accounts[admin] = c.meanwhile
 		}, 0)
 		_, verdict := s.heard()
 		if verdict != protocol.Refused || d.account("admin").Active() {
 			t.Errorf("%s: %v", name, verdict)
 		}
-		s.mustEnd(t, protocol.Refused, texts.ActivatedElsewhere())
+		s.mustEnd(t, protocol.Refused, c.told)
 	}
+}
+
+// The rules may change while somebody sits at a prompt: what they say then
+// counts, at each prompt.
+func TestTheRulesChangeMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string][]any{
+		"at the offer":         {asAdmin(), answer("")},
+		"at the confirmation":  {asAdmin(), answer("y"), 0},
+		"at the code's prompt": {start(), answer("000000")},
+	} {
+		d := newDesk(t)
+		d.policy = rules(policy.Allow)
+		meanwhile := func() { d.policy = rules(policy.Refuse) }
+		s := d.activation(t, slices.Concat(steps[:len(steps)-1], []any{meanwhile}, steps[len(steps)-1:])...)
+		s.mustEnd(t, protocol.Refused, texts.Refused())
+		d.mustHaveActivated(t, false)
+		if a := d.account("budi"); a.Failures.Run != 0 {
+			t.Errorf("%s: a code was judged", name)
+		}
+	}
+	d := newDesk(t)
+	d.policy = rules(policy.Allow)
+	d.activation(t, asAdmin(), func() { d.policy = policy.Policy{} }, answer(""), 0).mustEnd(t, protocol.Accepted, texts.Activated())
 }
 
 func TestAnActivationThatCannotBeStored(t *testing.T) {
@@ -370,6 +396,11 @@ func TestUnderAllow(t *testing.T) {
 		d := allowing(t)
 		d.activation(t, asAdmin(), answer("y"), 0).mustEnd(t, protocol.Accepted, texts.Activated())
 		d.mustHaveActivated(t, true)
+	})
+	t.Run("in other words", func(t *testing.T) {
+		allowing(t).activation(t, asAdmin(), answer(" Ya "), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+		allowing(t).activation(t, asAdmin(), answer("ok"), answer("y"), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+		allowing(t).activation(t, asAdmin(), answer("1"), answer("2"), answer("3")).mustEnd(t, protocol.NotAsked, texts.OfferPrompt())
 	})
 	t.Run("now, and then not", func(t *testing.T) {
 		d := allowing(t)

@@ -44,6 +44,13 @@ type conversation struct {
 	// spoken says that the person was shown something on this connection, after
 	// which an answer carried in start no longer fits.
 	spoken bool
+
+	// offered says that a secret was shown, whose entry stands in the phone.
+	offered bool
+
+	// gids are the user's, once they were asked for.
+	gids      []uint32
+	gidsKnown bool
 }
 
 // open waits for the start message. The conversation is never nil: what broke
@@ -89,8 +96,11 @@ func (c *conversation) ask(prompt string) (protocol.Answer, error) {
 	return answer, nil
 }
 
-// groups asks the module for the user's gids.
+// groups asks the module for the user's gids, once.
 func (c *conversation) groups() ([]uint32, error) {
+	if c.gidsKnown {
+		return c.gids, nil
+	}
 	if err := c.send(protocol.NeedGroups{}); err != nil {
 		return nil, err
 	}
@@ -102,7 +112,8 @@ func (c *conversation) groups() ([]uint32, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: no groups", protocol.ErrGarbled)
 	}
-	return groups.GIDs, nil
+	c.gids, c.gidsKnown = groups.GIDs, true
+	return c.gids, nil
 }
 
 // show shows a text, in pieces that PAM can carry.

@@ -75,7 +75,10 @@ func (s *Service) Serve(ctx context.Context, packets Packets) {
 	s.Events.Record(event)
 	switch {
 	case errors.Is(err, ErrGone):
-	case errors.Is(err, ErrLate) && c.spoken: // somebody is at the prompt still
+	case errors.Is(err, ErrLate) && c.offered: // somebody is at the prompt still
+		_ = c.show(s.texts().Abandoned(), protocol.StyleError)
+		_ = c.end(protocol.Refused)
+	case errors.Is(err, ErrLate) && c.spoken:
 		_ = s.conclude(c, protocol.Refused)
 	default:
 		_ = c.end(protocol.Refused) // nobody may be left to read it
@@ -121,6 +124,10 @@ func (s *Service) askForCode(ctx context.Context, c *conversation) error {
 	answer, err := c.askCode(s.texts().CodePrompt(totp.DefaultParams().Digits))
 	if err != nil {
 		return err
+	}
+	if s.refusedMeanwhile(c) {
+		s.Events.Record(c.event(reasonRefused))
+		return s.conclude(c, protocol.Refused)
 	}
 	event, verdict := s.attempt(ctx, c, answer)
 	s.Events.Record(event)

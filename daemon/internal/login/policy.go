@@ -30,6 +30,14 @@ func (s *Service) decide(c *conversation) (policy.Decision, error) {
 	return rules.Decide(who), nil
 }
 
+// refusedMeanwhile says whether the policy refuses by now: a person may sit at a
+// prompt for minutes, and a reload must not wait for them. What cannot be said is
+// refused.
+func (s *Service) refusedMeanwhile(c *conversation) bool {
+	decision, err := s.decide(c)
+	return err != nil || decision.Verdict == policy.Refuse
+}
+
 // begins says whether the account may activate by what came before this login,
 // and returns it. One that was active once may not, after a reset; and of one
 // that cannot be read it is not known.

@@ -91,7 +91,7 @@ func (d Decision) DaysLeft(now time.Time) int {
 		return 0
 	}
 	const day = 24 * time.Hour
-	return int((d.Rule.Ends.Sub(now) + day - 1) / day)
+	return int((d.Rule.Ends.Sub(now)-1)/day) + 1
 }
 
 // Policy is rules in their order. The zero value requires of everybody.

@@ -86,6 +86,9 @@ func TestTheZeroValueIsStrict(t *testing.T) {
 }
 
 func TestDaysLeft(t *testing.T) {
+	if days := (Decision{Verdict: Allow, Rule: &Rule{Ends: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}}).DaysLeft(noon); days < 100_000 {
+		t.Errorf("till the year 9999 there are %d days", days)
+	}
 	for _, c := range []struct {
 		ends time.Duration
 		want int

@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,14 +20,25 @@ type Finding struct {
 // Twins finds the first rule with the very conditions of an earlier one, which
 // is a slip: the second would never decide. ok is false where there is none.
 func (p Policy) Twins() (first, second Rule, ok bool) {
-	for j := range p.Rules {
-		for i := range j {
-			if p.Rules[i].covers(&p.Rules[j]) && p.Rules[j].covers(&p.Rules[i]) {
-				return p.Rules[i], p.Rules[j], true
-			}
+	seen := make(map[string]Rule, len(p.Rules))
+	for _, rule := range p.Rules {
+		key := rule.conditions()
+		if twin, there := seen[key]; there {
+			return twin, rule, true
 		}
+		seen[key] = rule
 	}
 	return Rule{}, Rule{}, false
+}
+
+// conditions writes what the rule asks for, whatever its order.
+func (r *Rule) conditions() string {
+	return fmt.Sprintf("%q %q %q %v %v", r.Realm, ordered(r.Services, strings.Compare), ordered(r.Accounts, strings.Compare),
+		ordered(r.Groups, cmp.Compare), ordered(r.From, netip.Prefix.Compare))
+}
+
+func ordered[T comparable](values []T, compare func(a, b T) int) []T {
+	return slices.Compact(slices.SortedFunc(slices.Values(values), compare))
 }
 
 // Review finds rules that never decide, exemptions that could be everybody's,
