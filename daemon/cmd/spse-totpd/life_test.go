@@ -92,6 +92,41 @@ func TestStoppingIsAlwaysTold(t *testing.T) {
 	}
 }
 
+// A group that is taken away keeps nobody out at the next start: its rule is told
+// of, and decides what is strictest. A reload takes no such rule.
+func TestAGroupThatIsGone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.people("budi")[0]
+	b.configure("[[rule]]", `groups = ["no-such-group"]`, `verdict = "exempt"`, `reason = "x"`, "until = 2099-12-31",
+		"[[rule]]", `groups = ["no-such-group-either"]`, `verdict = "require"`)
+	d := b.start()
+	d.await(audit.Service, "spse-totp.toml:6", "group that is gone")
+	d.await(audit.Service, "spse-totp.toml:11", "group that is gone")
+	c, err := b.talk(p.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if reply, err := c.next(); err != nil || reply != (protocol.NeedGroups{}) {
+		t.Fatalf("the daemon said %v, %v", reply, err)
+	}
+	if err := c.send(protocol.Groups{GIDs: []uint32{1000}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.prompt(); err != nil { // and not exempt
+		t.Fatal(err)
+	}
+	if err := c.send(answer(p.code(0))); err != nil {
+		t.Fatal(err)
+	}
+	if verdict, err := c.result(); err != nil || verdict != protocol.Accepted {
+		t.Errorf("%v, %v", verdict, err)
+	}
+	d.signal(syscall.SIGHUP)
+	d.await(audit.Alarm, "not reloaded", "no-such-group")
+}
+
 func TestReload(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -35,7 +35,7 @@ func run(ctx context.Context, configPath string) error {
 	if err := guardMemory(); err != nil {
 		return err
 	}
-	c, err := config.Load(configPath, host.GID)
+	c, err := config.Load(configPath, groupsAtStart)
 	if err != nil {
 		return hinted{err, "mend that line; spse-totp config check reads the file without the daemon"}
 	}
@@ -210,6 +210,17 @@ func controlSocket(sockets server.Sockets, accounts *store.Store, events *audit.
 			events.Record(audit.Event{Kind: audit.Alarm, Message: fmt.Sprintf("internal error on control.sock: %v", fault)})
 		},
 	}
+}
+
+// groupsAtStart looks groups up. A group that was taken away since the file was
+// written must not keep the daemon from starting, and with it everybody out; a
+// file that is new is checked at its reload.
+func groupsAtStart(name string) (gid uint32, found bool, err error) {
+	gid, found, err = host.GID(name)
+	if err == nil && !found {
+		err = config.ErrGroupGone
+	}
+	return gid, found, err
 }
 
 // reloadOnHangup reads the configuration again at each SIGHUP. One that does

@@ -69,8 +69,13 @@ type keys struct {
 	Rules           []ruleKeys `toml:"rule"`
 }
 
-// Groups finds the gid of a group by its name.
+// Groups finds the gid of a group by its name. One that fails with ErrGroupGone
+// for a group that it does not find takes the file all the same: the rule then
+// fits perhaps.
 type Groups func(name string) (gid uint32, found bool, err error)
+
+// ErrGroupGone: a rule names a group that there is not, and need not be.
+var ErrGroupGone = errors.New("group is gone")
 
 // Error is a fault in the file, with its place.
 type Error struct {

@@ -131,6 +131,10 @@ func (r ruleKeys) readGroups(rule *policy.Rule, groups Groups) error {
 	}
 	for _, group := range r.Groups {
 		gid, err := readGroup(group, groups)
+		if errors.Is(err, ErrGroupGone) {
+			rule.LostGroup = true
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,10 @@ type Rule struct {
 	Services []string // PAM's names
 	Accounts []string // byte for byte
 	Groups   []uint32 // gids
-	From     []netip.Prefix
+	// LostGroup says that the rule names a group that is gone: of nobody it is
+	// known whether it fits.
+	LostGroup bool
+	From      []netip.Prefix
 
 	Verdict Verdict
 	// Ends is the moment from which Allow or Exempt is Require. They must have
@@ -129,7 +132,7 @@ func (p Policy) NeedsGroups(l Login) bool {
 		rule := &p.Rules[i]
 		switch fit := rule.fits(l, address); {
 		case fit == no:
-		case len(rule.Groups) > 0:
+		case rule.asksForGroups():
 			return true
 		case fit == yes:
 			return false
@@ -182,13 +185,19 @@ func fitIf(fits bool) fit {
 
 func (r *Rule) fitsGroups(l Login) fit {
 	switch {
-	case len(r.Groups) == 0:
+	case !r.asksForGroups():
 		return yes
 	case !l.GroupsKnown:
 		return perhaps
+	case slices.ContainsFunc(l.Groups, func(gid uint32) bool { return slices.Contains(r.Groups, gid) }):
+		return yes
+	case r.LostGroup:
+		return perhaps
 	}
-	return fitIf(slices.ContainsFunc(l.Groups, func(gid uint32) bool { return slices.Contains(r.Groups, gid) }))
+	return no
 }
+
+func (r *Rule) asksForGroups() bool { return len(r.Groups) > 0 || r.LostGroup }
 
 func (r *Rule) fitsFrom(from address) fit {
 	switch {

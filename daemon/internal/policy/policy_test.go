@@ -114,12 +114,13 @@ var (
 func drawPolicy(t *rapid.T) Policy {
 	return Policy{Rules: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Rule {
 		return Rule{
-			Services: rapid.SliceOfN(someService, 0, 2).Draw(t, "services"),
-			Accounts: rapid.SliceOfN(someAccount, 0, 2).Draw(t, "accounts"),
-			Groups:   rapid.SliceOfN(someGroup, 0, 2).Draw(t, "groups"),
-			From:     rapid.SliceOfN(someNetwork, 0, 2).Draw(t, "from"),
-			Verdict:  Verdict(rapid.IntRange(0, 3).Draw(t, "verdict")),
-			Ends:     someEnd.Draw(t, "ends"),
+			Services:  rapid.SliceOfN(someService, 0, 2).Draw(t, "services"),
+			Accounts:  rapid.SliceOfN(someAccount, 0, 2).Draw(t, "accounts"),
+			Groups:    rapid.SliceOfN(someGroup, 0, 2).Draw(t, "groups"),
+			From:      rapid.SliceOfN(someNetwork, 0, 2).Draw(t, "from"),
+			LostGroup: rapid.IntRange(0, 9).Draw(t, "lost") == 0,
+			Verdict:   Verdict(rapid.IntRange(0, 3).Draw(t, "verdict")),
+			Ends:      someEnd.Draw(t, "ends"),
 		}
 	}), 0, 6).Draw(t, "rules")}
 }
@@ -129,6 +130,22 @@ func drawLogin(t *rapid.T) Login {
 		Account: someAccount.Draw(t, "account"), Service: someService.Draw(t, "service"), RHost: someRHost.Draw(t, "rhost"),
 		Groups: rapid.SliceOfN(someGroup, 0, 3).Draw(t, "gids"), GroupsKnown: true, Now: noon,
 	}
+}
+
+// A group that is gone never makes a decision milder than any it could have had.
+func TestALostGroupIsNeverMilder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		there, login := drawPolicy(t), drawLogin(t)
+		lost := Policy{Rules: slices.Clone(there.Rules)}
+		for i := range lost.Rules {
+			if groups := lost.Rules[i].Groups; len(groups) > 0 && rapid.Bool().Draw(t, "gone") {
+				lost.Rules[i].Groups, lost.Rules[i].LostGroup = groups[1:], true
+			}
+		}
+		if got, could := lost.Decide(login).Verdict, there.Decide(login).Verdict; got > could {
+			t.Fatalf("with groups gone: %v, and it could be %v", got, could)
+		}
+	})
 }
 
 // What is not known never makes a decision milder than any it could have been.
@@ -182,6 +199,7 @@ func TestReview(t *testing.T) {
 		{Line: 4, Services: []string{"sshd"}, Verdict: Exempt, Ends: tomorrow},
 		{Line: 5, From: nets("::/0"), Verdict: Exempt, Ends: tomorrow},
 		{Line: 6, Groups: []uint32{4}, Verdict: Exempt, Ends: tomorrow},
+		{Line: 11, LostGroup: true, Verdict: Require},
 		{Line: 7, From: nets("0.0.0.0/1", "128.0.0.0/1"), Verdict: Exempt, Ends: tomorrow},
 		{Line: 8, From: nets("10.0.0.0/8", "2001:db8::/32"), Verdict: Exempt, Ends: tomorrow},
 		{Line: 9, Verdict: Allow, Ends: noon},
@@ -189,12 +207,12 @@ func TestReview(t *testing.T) {
 	}}
 	got := make(map[int]string)
 	for _, f := range p.Review(noon) {
-		got[f.Line] += strings.Fields(f.Text)[2] // never, is or could
+		got[f.Line] += strings.Fields(f.Text)[2] // never, is, could or names
 		if f.Hint == "" {
 			t.Errorf("line %d: nothing to do about it", f.Line)
 		}
 	}
-	if want := (map[int]string{2: "never", 3: "is", 4: "could", 5: "could", 7: "could", 10: "never"}); !maps.Equal(got, want) {
+	if want := (map[int]string{2: "never", 3: "is", 4: "could", 5: "could", 7: "could", 10: "never", 11: "names"}); !maps.Equal(got, want) {
 		t.Errorf("findings %v, want %v", got, want)
 	}
 }
@@ -207,6 +225,9 @@ func TestTwins(t *testing.T) {
 	}}
 	if first, second, ok := twins.Twins(); !ok || first.Line != 1 || second.Line != 3 {
 		t.Errorf("got lines %d and %d, %v", first.Line, second.Line, ok)
+	}
+	if _, _, ok := (Policy{Rules: []Rule{{Line: 1, LostGroup: true}, {Line: 2, LostGroup: true}}}).Twins(); ok {
+		t.Error("two groups that are gone are one")
 	}
 	if _, _, ok := office.Twins(); ok {
 		t.Error("twins where there are none")

@@ -33,6 +33,9 @@ func (p Policy) Twins() (first, second Rule, ok bool) {
 
 // conditions writes what the rule asks for, whatever its order.
 func (r *Rule) conditions() string {
+	if r.LostGroup { // which one is not known any more
+		return fmt.Sprint("line ", r.Line)
+	}
 	return fmt.Sprintf("%q %q %q %v %v", r.Realm, ordered(r.Services, strings.Compare), ordered(r.Accounts, strings.Compare),
 		ordered(r.Groups, cmp.Compare), ordered(r.From, netip.Prefix.Compare))
 }
@@ -50,6 +53,10 @@ func (p Policy) Review(now time.Time) []Finding {
 		rule := &p.Rules[j]
 		i := slices.IndexFunc(p.Rules[:j], func(earlier Rule) bool { return earlier.covers(rule) })
 		switch {
+		case rule.LostGroup:
+			findings = append(findings, Finding{rule.Line,
+				"this rule names a group that is gone: of nobody it is known whether it fits, and the strictest holds",
+				"make the group again, or take it out of the rule"})
 		case i >= 0:
 			findings = append(findings, Finding{rule.Line,
 				fmt.Sprintf("this rule never decides: the one of line %d fits all of its logins, and comes first", p.Rules[i].Line),
@@ -70,7 +77,7 @@ func (p Policy) Review(now time.Time) []Finding {
 
 // narrow says whether the rule is about some people alone.
 func (r *Rule) narrow() bool {
-	return len(r.Accounts) > 0 || len(r.Groups) > 0 || len(r.From) > 0 && !slices.ContainsFunc(r.From, wide)
+	return len(r.Accounts) > 0 || r.asksForGroups() || len(r.From) > 0 && !slices.ContainsFunc(r.From, wide)
 }
 
 // wide says whether a network is more than anybody's own: shorter than the /8 and
@@ -87,7 +94,7 @@ func (r *Rule) covers(other *Rule) bool {
 	return (r.Realm == "" || r.Realm == other.Realm) &&
 		holdsAll(r.Services, other.Services) &&
 		holdsAll(r.Accounts, other.Accounts) &&
-		holdsAll(r.Groups, other.Groups) &&
+		!r.LostGroup && !other.LostGroup && holdsAll(r.Groups, other.Groups) &&
 		networksHold(r.From, other.From)
 }
 
