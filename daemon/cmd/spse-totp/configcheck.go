@@ -42,11 +42,15 @@ func (a *app) configCheck(root fs.FS) error {
 	if err != nil {
 		return err
 	}
-	pam, err := checkPAM(root)
+	stacks, err := readPAM(root)
 	if err != nil {
 		return err
 	}
-	rules := a.checkRules(c.Policy, time.Now())
+	pam, err := checkPAM(stacks)
+	if err != nil {
+		return err
+	}
+	rules := a.checkRules(c.Policy, stacks, time.Now())
 	a.warn(rules.Warnings)
 	a.warn(pam.Warnings)
 	if a.json {

@@ -241,14 +241,16 @@ hint: take it out, or give it a new date
 warning: FILE:17: this rule could exempt everyone: it names neither accounts nor groups, nor a network that is not nearly all there are
 hint: add accounts, groups or from; where everyone is meant, leave it, and look at its date
 warning: FILE:31: this rule never decides: the one of line 27 fits all of its logins, and comes first
-hint: take it out, or put it before line 27`
+hint: take it out, or put it before line 27
+warning: FILE:17: services has su, and this host has no such service
+hint: a service is the name of a file in /etc/pam.d; if its program is not installed, leave it`
 	)
 	if status, out, errs := configCheckOf(t, stacks(nil), rules, false); status != exitDone || out != stdout || errs != stderr {
 		t.Errorf("status %d\n%s\n%s\nwant\n%s\n%s", status, out, errs, stdout, stderr)
 	}
 	_, out, _ := configCheckOf(t, stacks(nil), rules, true)
 	var got struct{ Rules rulesReport }
-	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Rules.Lines) != 6 || len(got.Rules.Warnings) != 3 {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Rules.Lines) != 6 || len(got.Rules.Warnings) != 4 {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if want := (ruleLine{Line: "FILE:27", Verdict: "allow", MandatoryFrom: "2022-04-11", Over: true}); !reflect.DeepEqual(got.Rules.Lines[4], want) {
@@ -256,6 +258,9 @@ hint: take it out, or put it before line 27`
 	}
 	if got, want := got.Rules.Warnings[0], (warning{"FILE:11: this exemption is over: who it fits has to give a code", "take it out, or give it a new date"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if _, _, errs := configCheckOf(t, stacks(nil), "[[rule]]\nservices = ['sshdd']\nverdict = 'refuse'\n", false); !strings.Contains(errs, "is sshd meant?") {
+		t.Errorf("a typing error: %s", errs)
 	}
 	if _, out, _ := configCheckOf(t, stacks(nil), "[[rule]]\nverdict = 'require'\n", false); !strings.HasPrefix(out, "# 1 rule; whoever it does not fit has to give a Security Code\n# FILE:1: require; everybody, everywhere\n") {
 		t.Errorf("one rule\n%s", out)

@@ -25,16 +25,21 @@ type pamLine struct {
 	LeftOut []string `json:"left_out"` // services that pass it
 }
 
-// checkPAM reads the stacks below the root. A line that the module would refuse
-// is an error: whoever it acts for cannot log in.
-func checkPAM(root fs.FS) (pamReport, error) {
+// readPAM reads the stacks below the root.
+func readPAM(root fs.FS) (host.PAM, error) {
 	pam, err := host.ReadPAM(root)
 	if errors.Is(err, fs.ErrPermission) {
-		return pamReport{}, failed(err.Error(), "as root: sudo spse-totp config check")
+		return host.PAM{}, failed(err.Error(), "as root: sudo spse-totp config check")
 	}
 	if err != nil {
-		return pamReport{}, failed(err.Error(), "correct that, then look again: spse-totp config check")
+		return host.PAM{}, failed(err.Error(), "correct that, then look again: spse-totp config check")
 	}
+	return pam, nil
+}
+
+// checkPAM looks at the host's stacks. A line that the module would refuse
+// is an error: whoever it acts for cannot log in.
+func checkPAM(pam host.PAM) (pamReport, error) {
 	codes := pam.Codes()
 	report := pamReport{Lines: []pamLine{}, LeftOut: names(codes.LeftOut), Warnings: []warning{}}
 	for _, l := range codes.Lines {

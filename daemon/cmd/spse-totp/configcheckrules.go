@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"spse-totp/daemon/internal/host"
 	"spse-totp/daemon/internal/policy"
 )
 
@@ -30,7 +31,7 @@ type ruleLine struct {
 	Over bool `json:"over,omitempty"`
 }
 
-func (a *app) checkRules(rules policy.Policy, now time.Time) rulesReport {
+func (a *app) checkRules(rules policy.Policy, stacks host.PAM, now time.Time) rulesReport {
 	report := rulesReport{Lines: []ruleLine{}, Warnings: []warning{}}
 	for i := range rules.Rules {
 		report.Lines = append(report.Lines, a.ruleLine(&rules.Rules[i], now))
@@ -38,7 +39,28 @@ func (a *app) checkRules(rules policy.Policy, now time.Time) rulesReport {
 	for _, f := range rules.Review(now) {
 		report.Warnings = append(report.Warnings, warning{a.place(f.Line) + ": " + f.Text, f.Hint})
 	}
+	for _, r := range rules.Rules {
+		report.Warnings = append(report.Warnings, a.servicesLacked(r, stacks)...)
+	}
 	return report
+}
+
+// servicesLacked tells of services that the host has not: by a typing error a rule
+// fits nobody, and a milder one below it decides.
+func (a *app) servicesLacked(r policy.Rule, stacks host.PAM) []warning {
+	var warnings []warning
+	for _, name := range r.Services {
+		near, lacks := stacks.Lacks(name)
+		if !lacks {
+			continue
+		}
+		hint := "a service is the name of a file in /etc/pam.d; if its program is not installed, leave it"
+		if near != "" {
+			hint = fmt.Sprintf("is %s meant? then correct it: till then the rule does not fit its logins", near)
+		}
+		warnings = append(warnings, warning{fmt.Sprintf("%s: services has %s, and this host has no such service", a.place(r.Line), name), hint})
+	}
+	return warnings
 }
 
 // place is a line of the configuration.

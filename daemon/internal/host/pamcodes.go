@@ -155,6 +155,15 @@ func add(all []Void, v Void, at Place) []Void {
 	return all
 }
 
+// Lacks says whether there is no such service, and which one may be meant; near is
+// empty where none is.
+func (p PAM) Lacks(service string) (near string, lacks bool) {
+	if p.has(service) {
+		return "", false
+	}
+	return p.near(service), true
+}
+
 func (p PAM) has(service string) bool {
 	return slices.ContainsFunc(p.Services, func(s Service) bool { return s.Name == service })
 }
