@@ -203,7 +203,7 @@ func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Of
 		return account.Confirm(a, offer, typed, s.Now(), next)
 	})
 	event := c.event(outcome.Reason.String())
-	event.Kind, event.Accepted, event.Version = audit.Activation, outcome.Accepted, after.Version
+	event.Kind, event.Accepted, event.Version = audit.Activation, err == nil && outcome.Accepted, after.Version
 	if err != nil {
 		event.Reason, event.Hint = reasonUnavailable, err.Error()
 	}

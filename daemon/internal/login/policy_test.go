@@ -1,0 +1,143 @@
+package login
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"spse-totp/daemon/internal/account"
+	"spse-totp/daemon/internal/policy"
+	"spse-totp/daemon/protocol"
+)
+
+func rules(verdict policy.Verdict, edits ...func(*policy.Rule)) policy.Policy {
+	rule := policy.Rule{Line: 7, Verdict: verdict, Ends: noon.Add(30 * 24 * time.Hour), Reason: "cadangan"}
+	for _, edit := range edits {
+		edit(&rule)
+	}
+	return policy.Policy{Rules: []policy.Rule{rule}}
+}
+
+func inAccountPhase(s *protocol.Start) { s.Phase = protocol.PhaseAccount }
+
+func TestExemptAndRefused(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []func(*protocol.Start){func(*protocol.Start) {}, inAccountPhase} {
+		d := newDesk(t)
+		d.policy = rules(policy.Exempt)
+		expectSaid(t, d.serve(t, start(phase)), protocol.Result{Verdict: protocol.NotAsked})
+		if e := d.diary.events[0]; !e.Accepted || e.Reason != "exempt" || !strings.Contains(e.Why, "line 7") || !strings.Contains(e.Why, "cadangan") {
+			t.Errorf("event %+v", e)
+		}
+		d.policy = rules(policy.Refuse)
+		expectSaid(t, d.serve(t, start(phase)), refusal...)
+		if e := d.diary.events[1]; e.Accepted || e.Reason != "refused" {
+			t.Errorf("event %+v", e)
+		}
+	}
+}
+
+// An exemption is nobody's whom NSS does not know.
+func TestAnUnknownUserIsAskedWhateverThePolicy(t *testing.T) {
+	t.Parallel()
+	for _, verdict := range []policy.Verdict{policy.Refuse, policy.Require, policy.Allow, policy.Exempt} {
+		d := newDesk(t)
+		d.policy = rules(verdict)
+		expectSaid(t, d.serve(t, start(asUser("nobody at all")), answer("000000")), prompted(refusal)...)
+	}
+}
+
+func TestGroupsAreAskedForOnlyWhereARuleNeedsThem(t *testing.T) {
+	t.Parallel()
+	inGroup := func(r *policy.Rule) { r.Groups = []uint32{30000} }
+	d := newDesk(t)
+	d.policy = rules(policy.Exempt, inGroup)
+	expectSaid(t, d.serve(t, start(), protocol.Groups{GIDs: []uint32{4, 30000}}), protocol.NeedGroups{}, protocol.Result{Verdict: protocol.NotAsked})
+	expectSaid(t, d.serve(t, start(), protocol.Groups{GIDs: []uint32{4}}, answer(d.code(t, 0))),
+		append([]protocol.Reply{protocol.NeedGroups{}}, prompted(acceptance)...)...)
+	// An answer carried over a restart is taken after them.
+	expectSaid(t, d.serve(t, start(carrying(texts.CodePrompt(6), d.code(t, 1))), protocol.Groups{}),
+		append([]protocol.Reply{protocol.NeedGroups{}}, acceptance...)...)
+	// Out of turn, or none: refused.
+	for _, instead := range []any{answer("000000"), ErrGone, ErrLate} {
+		if _, verdict := d.serve(t, start(), instead).heard(); verdict == protocol.NotAsked || verdict == protocol.Accepted {
+			t.Errorf("%v in place of groups: %v", instead, verdict)
+		}
+	}
+}
+
+func TestUnderAllow(t *testing.T) {
+	t.Parallel()
+	told := protocol.Show{Text: texts.MayActivate(30), Style: protocol.StyleInfo}
+	passed := protocol.Result{Verdict: protocol.NotAsked}
+	allowing := func(t *testing.T) *desk {
+		d := newDesk(t)
+		d.policy = rules(policy.Allow)
+		return d
+	}
+	t.Run("later", func(t *testing.T) {
+		d := allowing(t)
+		expectSaid(t, d.serve(t, asAdmin(), answer("")), told, protocol.Prompt{Text: texts.OfferPrompt()}, passed)
+		d.expectReasons(t, "login allowed")
+	})
+	t.Run("now", func(t *testing.T) {
+		d := allowing(t)
+		d.activation(t, asAdmin(), answer("y"), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+		d.mustHaveActivated(t, true)
+	})
+	t.Run("in other words", func(t *testing.T) {
+		allowing(t).activation(t, asAdmin(), answer(" Ya "), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+		allowing(t).activation(t, asAdmin(), answer("ok"), answer("y"), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+		allowing(t).activation(t, asAdmin(), answer("1"), answer("2"), answer("3")).mustEnd(t, protocol.NotAsked, texts.OfferPrompt())
+	})
+	t.Run("now, and then not", func(t *testing.T) {
+		d := allowing(t)
+		d.activation(t, asAdmin(), answer("y"), answer("000000"), answer("")).mustEnd(t, protocol.NotAsked, texts.Abandoned())
+		d.mustHaveActivated(t, false)
+	})
+	t.Run("the owner activates while somebody sits at the offer", func(t *testing.T) {
+		for _, steps := range [][]any{{answer("")}, {answer("y"), answer("")}} {
+			d := allowing(t)
+			meanwhile := func() {
+				d.accounts.accounts[admin] = account.Account{Version: 1, Generation: 5, WasActive: true, Phone: d.account("budi").Phone}
+			}
+			s := d.activation(t, slices.Concat([]any{asAdmin()}, steps[:len(steps)-1], []any{meanwhile, steps[len(steps)-1], answer("000000")})...)
+			s.mustEnd(t, protocol.Refused, texts.Refused())
+		}
+	})
+	t.Run("hung up", func(t *testing.T) {
+		if _, verdict := allowing(t).serve(t, asAdmin(), ErrGone).heard(); verdict == protocol.NotAsked {
+			t.Error("let in")
+		}
+	})
+	t.Run("who is or was active is asked", func(t *testing.T) {
+		d := allowing(t)
+		expectSaid(t, d.serve(t, start(), answer(d.code(t, 0))), prompted(acceptance)...)
+		nssSiti := func(s *protocol.Start) { s.NSS = &protocol.Identity{Name: "siti", UID: 1001} }
+		expectSaid(t, d.serve(t, start(nssSiti), answer("000000")), prompted(refusal)...)
+	})
+	t.Run("who is disabled is asked", func(t *testing.T) {
+		d := allowing(t)
+		d.accounts.accounts[admin] = account.Account{Version: 1, Disabled: true}
+		expectSaid(t, d.serve(t, asAdmin(), answer("000000")), prompted(refusal)...)
+	})
+	t.Run("with a key alone", func(t *testing.T) {
+		d := allowing(t)
+		expectSaid(t, d.serve(t, asAdmin(inAccountPhase)), told, passed)
+		if _, verdict := d.serve(t, start(inAccountPhase)).heard(); verdict != protocol.Refused {
+			t.Errorf("who is active, with a key alone: %v", verdict)
+		}
+	})
+	t.Run("a store that cannot tell", func(t *testing.T) {
+		d := allowing(t)
+		d.accounts.err = errors.New("no disk")
+		expectSaid(t, d.serve(t, asAdmin(), answer("000000")), prompted(unavailable)...)
+	})
+	t.Run("the day it is a must", func(t *testing.T) {
+		d := allowing(t)
+		d.now = noon.Add(30 * 24 * time.Hour)
+		d.activation(t, asAdmin(), 0).mustEnd(t, protocol.Accepted, texts.Activated())
+	})
+}
