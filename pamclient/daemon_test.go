@@ -246,6 +246,15 @@ func leaveSocket(t *testing.T, path string) {
 	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: path, Net: "unixpacket"})
 	must(t, err)
 	listener.SetUnlinkOnClose(false)
+	closeHere(t, listener)
+}
+
+// closeHere closes the listener while no program is being started: a child has
+// a copy of it between fork and exec, and with that copy it would go on taking
+// connections, and drop them a moment later.
+func closeHere(t *testing.T, listener *net.UnixListener) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	must(t, listener.Close())
 }
 
@@ -465,7 +474,7 @@ func TestReconnectWaitsForTheSocket(t *testing.T) {
 				p.start()
 				p.prompt(prompt)
 				d.untilPaused()
-				must(t, listener.Close())
+				closeHere(t, listener)
 				between(t, l.socket)
 				p.close()
 				d.goOn()
