@@ -45,7 +45,11 @@ func parseReply(frame []byte) (protocol.Reply, bool) {
 	text := C.GoString(&reply.text[0])
 	switch reply.verb {
 	case C.VERB_NEED_GROUPS:
-		return protocol.NeedGroups{}, true
+		gids := make([]uint32, reply.n_gids)
+		for i := range gids {
+			gids[i] = uint32(reply.gids[i])
+		}
+		return protocol.NeedGroups{GIDs: gids}, true
 	case C.VERB_PROMPT:
 		return protocol.Prompt{Text: text}, true
 	case C.VERB_SHOW:
@@ -67,7 +71,8 @@ func buildRequest(request protocol.Request) ([]byte, bool) {
 		putStart(&frame, r)
 	case protocol.Groups:
 		C.frame_begin(&frame, C.VERB_GROUPS, C.LARGE_FRAME_MAX)
-		C.put_groups(&frame, (*C.uint32_t)(unsafe.SliceData(r.GIDs)), C.size_t(len(r.GIDs)))
+		C.put_groups(&frame, (*C.uint32_t)(unsafe.SliceData(r.GIDs)), C.size_t(len(r.GIDs)),
+			(*C.uint32_t)(unsafe.SliceData(r.Unknown)), C.size_t(len(r.Unknown)))
 	case protocol.Answer:
 		C.frame_begin(&frame, C.VERB_ANSWER, C.FRAME_MAX)
 		typed := cTyped(!r.Withheld, "", r.Typed.Reveal())

@@ -63,7 +63,7 @@ func TestGarbledAnywhereRefuses(t *testing.T) {
 			p.answer(code)
 		},
 		"after the groups": func(p *peer) {
-			p.send(protocol.NeedGroups{})
+			p.send(protocol.NeedGroups{GIDs: []uint32{otherGID}})
 			request[protocol.Groups](p)
 		},
 	} {

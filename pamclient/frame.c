@@ -108,19 +108,26 @@ void put_typed(struct frame *frame, const struct typed *typed)
 }
 
 /* Packs each gid straight into the frame: the field is half of the largest one. */
-void put_groups(struct frame *frame, const uint32_t *gids, size_t n)
+static void put_gids(struct frame *frame, uint8_t tag, const uint32_t *gids, size_t n, size_t most)
 {
 	size_t field = frame->length;
 
-	if (n > GROUPS_MAX || frame->size - field < FIELD_HEADER_SIZE + 4 * n) {
+	if (n > most || frame->size - field < FIELD_HEADER_SIZE + 4 * n)
 		frame->overflow = true;
+	if (frame->overflow)
 		return;
-	}
-	put(frame, 1, NULL, 0);
+	put(frame, tag, NULL, 0);
 	frame->bytes[field + 1] = (uint8_t)((4 * n) >> 8);
 	frame->bytes[field + 2] = (uint8_t)(4 * n);
 	for (size_t i = 0; i < n; i++, frame->length += 4)
 		pack_u32(frame->bytes + frame->length, gids[i]);
+}
+
+void put_groups(struct frame *frame, const uint32_t *gids, size_t n, const uint32_t *unknown, size_t n_unknown)
+{
+	put_gids(frame, 1, gids, n, GROUPS_MAX);
+	if (n_unknown > 0)
+		put_gids(frame, 2, unknown, n_unknown, ASKED_MAX);
 }
 
 void put_answer(struct frame *frame, const struct typed *typed)
@@ -200,11 +207,30 @@ static bool take_verdict(struct cursor *cursor, uint8_t tag, enum verdict *ret_v
 	return true;
 }
 
+static uint32_t unpack_u32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* A list of 1 to ASKED_MAX gids. */
+static bool take_gids(struct cursor *cursor, uint8_t tag, uint32_t ret_gids[ASKED_MAX], size_t *ret_n)
+{
+	const uint8_t *value;
+	size_t length;
+
+	if (!take(cursor, tag, 4, 4 * ASKED_MAX, &value, &length) || length % 4 != 0)
+		return false;
+	for (size_t i = 0; i < length / 4; i++)
+		ret_gids[i] = unpack_u32(value + 4 * i);
+	*ret_n = length / 4;
+	return true;
+}
+
 static bool take_fields(struct cursor *cursor, struct reply *reply)
 {
 	switch (reply->verb) {
 	case VERB_NEED_GROUPS:
-		return true;
+		return take_gids(cursor, 1, reply->gids, &reply->n_gids);
 	case VERB_PROMPT:
 		return take_text(cursor, 1, reply->text);
 	case VERB_SHOW:

@@ -50,7 +50,7 @@ type build struct {
 
 var (
 	builds []build
-	tools  string // the folder of libfaults.so, liblog.so, libwatch.so and pam_probe.so
+	tools  string // the folder of libfaults.so, liblog.so, libwatch.so, pam_probe.so and libnss_directory.so.2
 
 	asanRuntime string // must be preloaded before libfaults.so
 )
@@ -82,6 +82,7 @@ func buildAndRun(m *testing.M) (int, error) {
 		cc(filepath.Join(tools, "pam_probe.so"), "probe.c", "-shared", "-fPIC", "-lpam"),
 		cc(filepath.Join(tools, "liblog.so"), "log.c", "-shared", "-fPIC"),
 		cc(filepath.Join(tools, "libwatch.so"), "watch.c", "-shared", "-fPIC", "-fno-builtin"),
+		cc(filepath.Join(tools, "libnss_directory.so.2"), "directory.c", "-shared", "-fPIC", "-DSERVICE=directory", "-Wl,-soname,libnss_directory.so.2"),
 		cc(filepath.Join(tools, "libfaults.so"), "faults.c", "-shared", "-fPIC", "-fno-builtin"),
 	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {

@@ -83,7 +83,7 @@ var mix = []transaction{
 func talkative(typed string, v protocol.Verdict) func(*peer) {
 	return func(p *peer) {
 		p.start()
-		p.send(protocol.NeedGroups{})
+		p.send(protocol.NeedGroups{GIDs: []uint32{otherGID}})
 		request[protocol.Groups](p)
 		p.send(protocol.Show{Text: "Halo", Style: protocol.StyleInfo})
 		p.prompt(prompt)

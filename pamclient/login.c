@@ -18,8 +18,8 @@
  * picture of 23 lines with five wrong confirmations is under 50. */
 enum { MESSAGES_MAX = 512 };
 
-/* A user's entry in NSS. glibc's first guess is 1 KiB. */
-enum { NSS_BUFFER_MIN = 1024, NSS_BUFFER_MAX = 1024 * 1024 };
+/* An entry in NSS. glibc's first guess is 1 KiB; a group may have many members. */
+enum { NSS_BUFFER_MIN = 1024, NSS_BUFFER_MAX = 16 * 1024 * 1024 };
 
 struct login {
 	pam_handle_t *pamh;
@@ -135,18 +135,70 @@ static int reconnect(struct login *login)
 	return connect_and_start(login, true);
 }
 
-static int send_groups(struct login *login)
+/* The user's groups. */
+
+static bool has_gid(const gid_t *gids, size_t n, gid_t gid)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (gids[i] == gid)
+			return true;
+	}
+	return false;
+}
+
+static bool has_member(const struct group *group, const char *name)
+{
+	for (char **member = group->gr_mem; *member != NULL; member++) {
+		if (strcmp(*member, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the user is surely not in a group that getgrouplist(3) does not have:
+ * it leaves out those of a directory server that is down, and reports success.
+ * Such a group is not found here either, often without an error: glibc tells
+ * what the last service of nsswitch.conf(5) said, and a cache whose server is
+ * away says "no such group". So only one that is found counts; and if it has the
+ * user for a member, the server was down just before. */
+static bool is_outside(const struct login *login, gid_t gid)
+{
+	if (login->nss_name == NULL)
+		return false;
+	for (size_t size = NSS_BUFFER_MIN; size <= NSS_BUFFER_MAX; size *= 2) {
+		CLEANUP(plain_free) char *buffer = malloc(size);
+		struct group entry, *found = NULL;
+
+		if (buffer == NULL)
+			return false;
+
+		int failure = getgrgid_r(gid, &entry, buffer, size, &found);
+
+		if (failure != ERANGE)
+			return failure == 0 && found != NULL && !has_member(found, login->nss_name);
+	}
+	return false;
+}
+
+/* Sends the user's groups, and which of those that matter are not known. */
+static int send_groups(struct login *login, const struct reply *asked)
 {
 	CLEANUP(plain_free) gid_t *gids = calloc(GROUPS_MAX, sizeof(*gids));
 	CLEANUP(frame_free) struct frame frame = { 0 };
 	int n = login->nss_name == NULL ? 0 : GROUPS_MAX;
+	gid_t unknown[ASKED_MAX];
+	size_t n_unknown = 0;
 
 	_Static_assert(sizeof(gid_t) == sizeof(uint32_t), "a gid is 32 bits on the wire");
 	if (gids == NULL || !frame_begin(&frame, VERB_GROUPS, LARGE_FRAME_MAX))
 		return out_of_memory(login->pamh);
 	if (login->nss_name != NULL && getgrouplist(login->nss_name, login->gid, gids, &n) < 0)
 		return refuse(login->pamh, PAM_AUTH_ERR, "the user's groups cannot be had, or are over %d", GROUPS_MAX);
-	put_groups(&frame, gids, (size_t)n);
+	for (size_t i = 0; i < asked->n_gids; i++) {
+		if (!has_gid(gids, (size_t)n, asked->gids[i]) && !is_outside(login, asked->gids[i]))
+			unknown[n_unknown++] = asked->gids[i];
+	}
+	put_groups(&frame, gids, (size_t)n, unknown, n_unknown);
 
 	enum wire wire = wire_send(login->fd, &frame, login->args->timeout);
 
@@ -222,7 +274,7 @@ static int obey(struct login *login, const struct reply *reply)
 {
 	switch (reply->verb) {
 	case VERB_NEED_GROUPS:
-		return send_groups(login);
+		return send_groups(login, reply);
 	case VERB_SHOW:
 		return show(login, reply);
 	case VERB_PROMPT:

@@ -14,6 +14,8 @@ import (
 const (
 	code   = "314159"
 	prompt = "Security Code: "
+
+	otherGID = 1 // Debian's group daemon, which root is not in
 )
 
 // Verdicts.
@@ -120,9 +122,9 @@ func TestUserNames(t *testing.T) {
 					if got := p.start(); got.User != user || got.NSS != nil {
 						t.Errorf("user of %d bytes, NSS %+v", len(got.User), got.NSS)
 					}
-					p.send(protocol.NeedGroups{})
-					if got := request[protocol.Groups](p); len(got.GIDs) != 0 {
-						t.Errorf("groups %v", got.GIDs)
+					p.send(protocol.NeedGroups{GIDs: []uint32{otherGID}})
+					if got := request[protocol.Groups](p); len(got.GIDs) != 0 || !slices.Equal(got.Unknown, []uint32{otherGID}) {
+						t.Errorf("groups %v, unknown %v", got.GIDs, got.Unknown)
 					}
 					p.result(protocol.Refused)
 					p.hungUp()
@@ -173,9 +175,13 @@ func TestGroupsAreThoseOfTheSystem(t *testing.T) {
 		l.line("")
 		l.daemon(func(p *peer) {
 			p.start()
-			p.send(protocol.NeedGroups{})
+			p.send(protocol.NeedGroups{GIDs: []uint32{otherGID}})
 			var got []string
-			for _, gid := range request[protocol.Groups](p).GIDs {
+			groups := request[protocol.Groups](p)
+			if groups.Unknown != nil {
+				t.Errorf("unknown are %v", groups.Unknown)
+			}
+			for _, gid := range groups.GIDs {
 				got = append(got, strconv.FormatUint(uint64(gid), 10))
 			}
 			slices.Sort(got)

@@ -23,13 +23,14 @@
 
 #define CLEANUP(f) __attribute__((cleanup(f)))
 
-/* Limits of the wire, in bytes but for GROUPS_MAX. */
+/* Limits of the wire, in bytes but for GROUPS_MAX and ASKED_MAX. */
 enum {
 	FRAME_MAX = 4096,        /* a message */
 	LARGE_FRAME_MAX = 65536, /* a start or a groups */
 	TEXT_MAX = 511,          /* PAM_MAX_MSG_SIZE is 512, with the NUL */
 	TYPED_MAX = 128,         /* what a person types to a prompt */
 	GROUPS_MAX = 8192,       /* gids in a groups */
+	ASKED_MAX = 1022,        /* gids in a need-groups, which fill a message */
 };
 
 /* args.c */
@@ -111,7 +112,11 @@ struct typed {
 
 void put_start(struct frame *frame, const struct start *start);
 void put_typed(struct frame *frame, const struct typed *typed); /* ends a start */
-void put_groups(struct frame *frame, const uint32_t *gids, size_t n);
+
+/* The user's gids, and those asked for that are not known; of these at least one,
+ * or they are left out. */
+void put_groups(struct frame *frame, const uint32_t *gids, size_t n, const uint32_t *unknown, size_t n_unknown);
+
 void put_answer(struct frame *frame, const struct typed *typed); /* not present: withheld */
 
 /* A message read. Only the fields of its verb are set. */
@@ -120,6 +125,8 @@ struct reply {
 	enum style style;
 	enum verdict verdict;
 	char text[TEXT_MAX + 1];
+	size_t n_gids;
+	uint32_t gids[ASKED_MAX];
 };
 
 /* False when the bytes are no message to the module. */

@@ -46,6 +46,7 @@ func TestWhatIsTooLongIsNotBuilt(t *testing.T) {
 		"field of 65536 bytes":      protocol.Start{Phase: 1, Service: "sshd", User: strings.Repeat("a", 65536)},
 		"frame of over 65536 bytes": protocol.Start{Phase: 1, Service: "sshd", User: strings.Repeat("a", 65535)},
 		"8193 groups":               protocol.Groups{GIDs: make([]uint32, protocol.MaxGroups+1)},
+		"1023 unknown groups":       protocol.Groups{Unknown: make([]uint32, protocol.MaxAsked+1)},
 	} {
 		if _, ok := buildRequest(request); ok {
 			t.Errorf("%s: built", name)

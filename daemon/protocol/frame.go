@@ -54,7 +54,7 @@ func ParseReply(frame []byte) (Reply, error) {
 	var reply Reply
 	switch verb {
 	case verbNeedGroups:
-		reply = NeedGroups{}
+		reply = NeedGroups{GIDs: r.gids(1, 1, MaxAsked)}
 	case verbPrompt:
 		reply = Prompt{Text: r.text(1, 1, MaxText)}
 	case verbShow:
@@ -84,6 +84,7 @@ func Marshal(message Message) ([]byte, error) {
 		w.answer(m)
 	case NeedGroups:
 		w.begin(verbNeedGroups)
+		w.gids(1, m.GIDs)
 	case Prompt:
 		w.begin(verbPrompt)
 		w.text(1, m.Text)
@@ -160,16 +161,11 @@ func readStart(r *reader) Start {
 }
 
 func readGroups(r *reader) Groups {
-	packed := r.field(1, 0, 4*MaxGroups)
-	if len(packed)%4 != 0 {
-		r.fail("field 1 is no list of uint32")
-		return Groups{}
+	groups := Groups{GIDs: r.gids(1, 0, MaxGroups)}
+	if r.next(2) {
+		groups.Unknown = r.gids(2, 1, MaxAsked)
 	}
-	gids := make([]uint32, 0, len(packed)/4)
-	for ; len(packed) > 0; packed = packed[4:] {
-		gids = append(gids, binary.BigEndian.Uint32(packed))
-	}
-	return Groups{GIDs: gids}
+	return groups
 }
 
 func readAnswer(r *reader) Answer {
@@ -261,6 +257,20 @@ func (r *reader) uint32(tag byte) uint32 {
 	return binary.BigEndian.Uint32(value)
 }
 
+// gids takes a list of least to most gids.
+func (r *reader) gids(tag byte, least, most int) []uint32 {
+	packed := r.field(tag, 4*least, 4*most)
+	if len(packed)%4 != 0 {
+		r.fail("field %d is no list of uint32", tag)
+		return nil
+	}
+	gids := make([]uint32, 0, len(packed)/4)
+	for ; len(packed) > 0; packed = packed[4:] {
+		gids = append(gids, binary.BigEndian.Uint32(packed))
+	}
+	return gids
+}
+
 func (r *reader) end() error {
 	if r.err == nil && len(r.rest) > 0 {
 		r.fail("%d bytes left over, from field %d on", len(r.rest), r.rest[0])
@@ -316,13 +326,20 @@ func (w *writer) start(start Start) {
 	}
 }
 
-func (w *writer) groups(groups Groups) {
-	packed := make([]byte, 0, 4*len(groups.GIDs))
-	for _, gid := range groups.GIDs {
+func (w *writer) gids(tag byte, gids []uint32) {
+	packed := make([]byte, 0, 4*len(gids))
+	for _, gid := range gids {
 		packed = binary.BigEndian.AppendUint32(packed, gid)
 	}
+	w.text(tag, string(packed))
+}
+
+func (w *writer) groups(groups Groups) {
 	w.begin(verbGroups)
-	w.text(1, string(packed))
+	w.gids(1, groups.GIDs)
+	if len(groups.Unknown) > 0 {
+		w.gids(2, groups.Unknown)
+	}
 }
 
 func (w *writer) answer(answer Answer) {

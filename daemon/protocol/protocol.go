@@ -8,13 +8,14 @@ package protocol
 
 import "errors"
 
-// Limits of the wire, in bytes but for MaxGroups.
+// Limits of the wire, in bytes but for MaxGroups and MaxAsked.
 const (
 	MaxFrame      = 4096  // a message
 	MaxLargeFrame = 65536 // a Start or a Groups
 	MaxText       = 511   // PAM_MAX_MSG_SIZE is 512, with the NUL
 	MaxTyped      = 128   // what a person types to a prompt
 	MaxGroups     = 8192  // gids in a Groups
+	MaxAsked      = 1022  // gids in a NeedGroups, which fill a message
 )
 
 // ErrGarbled is what every error of this package wraps: the bytes are no
@@ -108,9 +109,13 @@ type Start struct {
 }
 
 // Groups answers a NeedGroups: the gids of the user, in the order of
-// getgrouplist(3). It is empty for who is not known to NSS.
+// getgrouplist(3), which leaves out those of a directory server that is down.
+// It is empty for who is not known to NSS.
 type Groups struct {
 	GIDs []uint32
+	// Unknown are those asked for of which NSS could not tell whether the user is
+	// in them.
+	Unknown []uint32
 }
 
 // Answer answers a Prompt: what was typed, or that it was withheld because it
@@ -120,8 +125,10 @@ type Answer struct {
 	Withheld bool
 }
 
-// NeedGroups asks for a Groups.
-type NeedGroups struct{}
+// NeedGroups asks for a Groups: 1 to MaxAsked gids, those that matter.
+type NeedGroups struct {
+	GIDs []uint32
+}
 
 // Prompt asks for an Answer; the person sees what they type.
 type Prompt struct {

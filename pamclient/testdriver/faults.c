@@ -111,6 +111,9 @@ FAULT(int, getpwnam_r, EIO,
       (const char *name, struct passwd *entry, char *buffer, size_t size, struct passwd **result),
       (name, entry, buffer, size, result))
 FAULT(int, getgrouplist, -1, (const char *name, gid_t gid, gid_t *groups, int *n), (name, gid, groups, n))
+FAULT(int, getgrgid_r, EIO,
+      (gid_t gid, struct group *entry, char *buffer, size_t size, struct group **result),
+      (gid, entry, buffer, size, result))
 FAULT(int, pam_set_data, PAM_BUF_ERR,
       (pam_handle_t * pamh, const char *name, void *data, void (*cleanup)(pam_handle_t *, void *, int)),
       (pamh, name, data, cleanup))

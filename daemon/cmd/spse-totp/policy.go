@@ -103,7 +103,7 @@ func described(who policy.Login) string {
 // decide says what the rules say, and completes the login by the groups where
 // they matter. An error means that NSS could not tell.
 func decide(ctx context.Context, users users, rules policy.Policy, who policy.Login) (policy.Login, policy.Decision, error) {
-	if rules.NeedsGroups(who) {
+	if len(rules.NeededGroups(who)) > 0 {
 		var err error
 		if who.Groups, who.GroupsKnown, err = users.GIDs(ctx, who.Account); err != nil {
 			return who, policy.Decision{}, failed(err.Error(), "is the directory server there? id "+who.Account)

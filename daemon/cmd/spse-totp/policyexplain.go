@@ -121,7 +121,7 @@ func (a *app) explain(rules policy.Policy, who policy.Login, d policy.Decision, 
 	e := explanation{
 		Account: who.Account, Service: who.Service, From: who.RHost, At: who.Now, Groups: who.Groups,
 		Verdict: d.Verdict.String(), State: s, Ending: endOf(d, s), Means: a.means(who, d, s),
-		groupsMatter: rules.NeedsGroups(who), groupsKnown: who.GroupsKnown, login: described(who),
+		groupsMatter: len(rules.NeededGroups(who)) > 0, groupsKnown: who.GroupsKnown, login: described(who),
 	}
 	if d.Rule != nil {
 		line := a.ruleLine(d.Rule, who.Now)

@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,9 +49,10 @@ type conversation struct {
 	// offered says that a secret was shown, whose entry stands in the phone.
 	offered bool
 
-	// gids are the user's, once they were asked for.
-	gids      []uint32
-	gidsKnown bool
+	// asked are the gids that the module was asked for so far, and known is what
+	// it answered.
+	asked []uint32
+	known protocol.Groups
 }
 
 // open waits for the start message. The conversation is never nil: what broke
@@ -96,24 +98,35 @@ func (c *conversation) ask(prompt string) (protocol.Answer, error) {
 	return answer, nil
 }
 
-// groups asks the module for the user's gids, once.
-func (c *conversation) groups() ([]uint32, error) {
-	if c.gidsKnown {
-		return c.gids, nil
+// groups is what the module says of the user's groups, of which these matter. It
+// is asked once for each: others come with rules that were loaded meanwhile.
+func (c *conversation) groups(needed []uint32) (protocol.Groups, error) {
+	fresh := slices.DeleteFunc(needed, func(gid uint32) bool { return slices.Contains(c.asked, gid) })
+	for gids := range slices.Chunk(fresh, protocol.MaxAsked) {
+		groups, err := c.askGroups(gids)
+		if err != nil {
+			return protocol.Groups{}, err
+		}
+		c.asked = append(c.asked, gids...)
+		c.known.GIDs = append(c.known.GIDs, groups.GIDs...)
+		c.known.Unknown = append(c.known.Unknown, groups.Unknown...)
 	}
-	if err := c.send(protocol.NeedGroups{}); err != nil {
-		return nil, err
+	return c.known, nil
+}
+
+func (c *conversation) askGroups(gids []uint32) (protocol.Groups, error) {
+	if err := c.send(protocol.NeedGroups{GIDs: gids}); err != nil {
+		return protocol.Groups{}, err
 	}
 	request, err := c.receive(waitAnswer) // NSS may ask a directory server
 	if err != nil {
-		return nil, err
+		return protocol.Groups{}, err
 	}
 	groups, ok := request.(protocol.Groups)
 	if !ok {
-		return nil, fmt.Errorf("%w: no groups", protocol.ErrGarbled)
+		return protocol.Groups{}, fmt.Errorf("%w: no groups", protocol.ErrGarbled)
 	}
-	c.gids, c.gidsKnown = groups.GIDs, true
-	return c.gids, nil
+	return groups, nil
 }
 
 // show shows a text, in pieces that PAM can carry.

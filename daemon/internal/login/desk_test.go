@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -208,7 +209,7 @@ func answer(typed string) protocol.Answer { return protocol.Answer{Typed: protoc
 
 func expectSaid(t *testing.T, s *script, want ...protocol.Reply) {
 	t.Helper()
-	if !slices.Equal(s.said, want) {
+	if !reflect.DeepEqual(s.said, want) {
 		t.Errorf("the daemon said %v, want %v", s.said, want)
 	}
 }

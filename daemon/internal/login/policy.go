@@ -20,12 +20,12 @@ func (s *Service) decide(c *conversation) (policy.Decision, error) {
 		Service: c.start.Service, RHost: c.start.RHost, Now: s.Now(),
 	}
 	rules := s.Office().Policy
-	if rules.NeedsGroups(who) {
-		var err error
-		if who.Groups, err = c.groups(); err != nil {
+	if needed := rules.NeededGroups(who); len(needed) > 0 {
+		groups, err := c.groups(needed)
+		if err != nil {
 			return policy.Decision{}, err
 		}
-		who.GroupsKnown = true
+		who.Groups, who.UnknownGroups, who.GroupsKnown = groups.GIDs, groups.Unknown, true
 	}
 	return rules.Decide(who), nil
 }
@@ -83,6 +83,9 @@ func (s *Service) record(c *conversation, reason string, decision policy.Decisio
 		if decision.Rule.Reason != "" {
 			event.Why += ", " + decision.Rule.Reason
 		}
+	}
+	if unknown := c.known.Unknown; len(unknown) > 0 {
+		event.Hint = fmt.Sprintf("NSS could not tell of group %d: is the directory server there, and the group? getent group %[1]d", unknown[0])
 	}
 	s.Events.Record(event)
 }

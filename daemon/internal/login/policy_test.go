@@ -52,19 +52,88 @@ func TestAnUnknownUserIsAskedWhateverThePolicy(t *testing.T) {
 func TestGroupsAreAskedForOnlyWhereARuleNeedsThem(t *testing.T) {
 	t.Parallel()
 	inGroup := func(r *policy.Rule) { r.Groups = []uint32{30000} }
+	need := protocol.NeedGroups{GIDs: []uint32{30000}}
 	d := newDesk(t)
 	d.policy = rules(policy.Exempt, inGroup)
-	expectSaid(t, d.serve(t, start(), protocol.Groups{GIDs: []uint32{4, 30000}}), protocol.NeedGroups{}, protocol.Result{Verdict: protocol.NotAsked})
+	expectSaid(t, d.serve(t, start(), protocol.Groups{GIDs: []uint32{4, 30000}}), need, protocol.Result{Verdict: protocol.NotAsked})
 	expectSaid(t, d.serve(t, start(), protocol.Groups{GIDs: []uint32{4}}, answer(d.code(t, 0))),
-		append([]protocol.Reply{protocol.NeedGroups{}}, prompted(acceptance)...)...)
+		append([]protocol.Reply{need}, prompted(acceptance)...)...)
 	// An answer carried over a restart is taken after them.
 	expectSaid(t, d.serve(t, start(carrying(texts.CodePrompt(6), d.code(t, 1))), protocol.Groups{}),
-		append([]protocol.Reply{protocol.NeedGroups{}}, acceptance...)...)
+		append([]protocol.Reply{need}, acceptance...)...)
 	// Out of turn, or none: refused.
 	for _, instead := range []any{answer("000000"), ErrGone, ErrLate} {
 		if _, verdict := d.serve(t, start(), instead).heard(); verdict == protocol.NotAsked || verdict == protocol.Accepted {
 			t.Errorf("%v in place of groups: %v", instead, verdict)
 		}
+	}
+}
+
+// A directory server that is down hides its groups. Then a strict rule on one of
+// them may fit anybody; rules before it, and those on other groups, stand.
+func TestGroupsOfADirectoryThatIsDown(t *testing.T) {
+	t.Parallel()
+	milder := func(r *policy.Rule) { r.Verdict = policy.Exempt }
+	local := rules(policy.Refuse, func(r *policy.Rule) { r.Groups = []uint32{27} }, milder).Rules
+	directory := rules(policy.Refuse, func(r *policy.Rule) { r.Line, r.Groups = 9, []uint32{30000} }).Rules
+	others := rules(policy.Refuse, milder).Rules
+	need := protocol.NeedGroups{GIDs: []uint32{27, 30000}}
+	exempt := []protocol.Reply{need, protocol.Result{Verdict: protocol.NotAsked}}
+	refused := append([]protocol.Reply{need}, refusal...)
+	for name, c := range map[string]struct {
+		groups protocol.Groups
+		said   []protocol.Reply
+	}{
+		"up, and not in it":          {protocol.Groups{GIDs: []uint32{4}}, exempt},
+		"up, and in it":              {protocol.Groups{GIDs: []uint32{4, 30000}}, refused},
+		"down":                       {protocol.Groups{GIDs: []uint32{4}, Unknown: []uint32{30000}}, refused},
+		"down, and by an own group":  {protocol.Groups{GIDs: []uint32{27}, Unknown: []uint32{30000}}, exempt},
+		"down, and all of them were": {protocol.Groups{Unknown: []uint32{27, 30000}}, refused},
+	} {
+		d := newDesk(t)
+		d.policy.Rules = slices.Concat(local, directory, others)
+		expectSaid(t, d.serve(t, start(), c.groups), c.said...)
+		e := d.diary.events[0]
+		if told := strings.Contains(e.Hint, "getent group "); told != (len(c.groups.Unknown) > 0) {
+			t.Errorf("%s: the event is %+v", name, e)
+		}
+	}
+}
+
+// More groups than one message holds are asked for by several, and one that is
+// not known in any of them is not known.
+func TestMoreGroupsThanAMessageHolds(t *testing.T) {
+	t.Parallel()
+	var gids []uint32
+	for gid := range uint32(protocol.MaxAsked + 2) {
+		gids = append(gids, gid)
+	}
+	first, second := protocol.NeedGroups{GIDs: gids[:protocol.MaxAsked]}, protocol.NeedGroups{GIDs: gids[protocol.MaxAsked:]}
+	for _, answers := range [][2]protocol.Groups{
+		{{Unknown: []uint32{7}}, {}},
+		{{}, {Unknown: []uint32{protocol.MaxAsked}}},
+		{{GIDs: []uint32{7}}, {}},
+		{{}, {GIDs: []uint32{protocol.MaxAsked}}},
+	} {
+		d := newDesk(t)
+		d.policy = rules(policy.Refuse, func(r *policy.Rule) { r.Groups = gids })
+		expectSaid(t, d.serve(t, start(), answers[0], answers[1]), append([]protocol.Reply{first, second}, refusal...)...)
+	}
+}
+
+// Rules that are loaded while somebody sits at the prompt may name other groups:
+// these are asked for, and no other twice.
+func TestRulesOfOtherGroupsAreLoadedMeanwhile(t *testing.T) {
+	t.Parallel()
+	on := func(gids ...uint32) policy.Policy {
+		return rules(policy.Refuse, func(r *policy.Rule) { r.Groups = gids })
+	}
+	need := func(gid uint32) protocol.Reply { return protocol.NeedGroups{GIDs: []uint32{gid}} }
+	for _, last := range []protocol.Groups{{GIDs: []uint32{30000}}, {Unknown: []uint32{30000}}} {
+		d := newDesk(t)
+		d.policy = on(27)
+		s := d.serve(t, start(), protocol.Groups{}, func() { d.policy = on(27, 30000) }, answer(d.code(t, 0)), last)
+		expectSaid(t, s, append([]protocol.Reply{need(27), prompt, need(30000)}, refusal...)...)
 	}
 }
 

@@ -71,9 +71,11 @@ type Login struct {
 	// not trusted: one is an address that is not known, as UnknownAddress is.
 	RHost string
 	// Groups are the user's gids, GroupsKnown whether they could be told.
-	Groups      []uint32
-	GroupsKnown bool
-	Now         time.Time
+	// UnknownGroups are those of which it is not known whether the user is in them.
+	Groups        []uint32
+	UnknownGroups []uint32
+	GroupsKnown   bool
+	Now           time.Time
 }
 
 // UnknownAddress is the RHost of a login from somewhere that is not known.
@@ -124,21 +126,24 @@ func (p Policy) Decide(l Login) Decision {
 	return consider(Decision{Verdict: Require})
 }
 
-// NeedsGroups says whether the user's groups may change the decision.
-func (p Policy) NeedsGroups(l Login) bool {
+// NeededGroups returns the gids that may change the decision, in ascending order:
+// it is the same whatever other groups the user is in.
+func (p Policy) NeededGroups(l Login) []uint32 {
 	address := parseAddress(l.RHost)
 	l.GroupsKnown = false
+	var gids []uint32
 	for i := range p.Rules {
 		rule := &p.Rules[i]
-		switch fit := rule.fits(l, address); {
-		case fit == no:
-		case rule.asksForGroups():
-			return true
-		case fit == yes:
-			return false
+		fit := rule.fits(l, address)
+		if fit == yes { // whatever the groups, no later rule decides
+			break
+		}
+		if fit == perhaps {
+			gids = append(gids, rule.Groups...)
 		}
 	}
-	return false
+	slices.Sort(gids)
+	return slices.Compact(gids)
 }
 
 // Over says whether the rule's date has passed, and so it requires.
@@ -189,12 +194,16 @@ func (r *Rule) fitsGroups(l Login) fit {
 		return yes
 	case !l.GroupsKnown:
 		return perhaps
-	case slices.ContainsFunc(l.Groups, func(gid uint32) bool { return slices.Contains(r.Groups, gid) }):
+	case r.asksForOneOf(l.Groups):
 		return yes
-	case r.LostGroup:
+	case r.LostGroup, r.asksForOneOf(l.UnknownGroups):
 		return perhaps
 	}
 	return no
+}
+
+func (r *Rule) asksForOneOf(gids []uint32) bool {
+	return slices.ContainsFunc(gids, func(gid uint32) bool { return slices.Contains(r.Groups, gid) })
 }
 
 func (r *Rule) asksForGroups() bool { return len(r.Groups) > 0 || r.LostGroup }

@@ -51,6 +51,8 @@ func TestDecide(t *testing.T) {
 		"an address that is not known":                 {Login{Account: "admin", Service: "sudo", RHost: UnknownAddress, GroupsKnown: true}, Refuse, 1},
 		"a group":                                      {Login{Account: "budi", Service: "sudo", Groups: []uint32{4, 30000}, GroupsKnown: true}, Require, 3},
 		"no such group":                                {Login{Account: "budi", Service: "sudo", Groups: []uint32{4}, GroupsKnown: true}, Allow, 4},
+		"a group that is not known":                    {Login{Account: "budi", Service: "sudo", Groups: []uint32{4}, UnknownGroups: []uint32{30000}, GroupsKnown: true}, Require, 3},
+		"another group that is not known":              {Login{Account: "budi", Service: "sudo", Groups: []uint32{4}, UnknownGroups: []uint32{27}, GroupsKnown: true}, Allow, 4},
 		"groups that are not known":                    {Login{Account: "budi", Service: "sudo"}, Require, 3},
 		"groups that are not known, but not asked for": {Login{Account: "siti", Service: "sshd", Now: noon}, Exempt, 2},
 		"allow is over":                                {Login{Account: "budi", Service: "sudo", Now: tomorrow.Add(time.Hour), GroupsKnown: true}, Require, 4},
@@ -158,6 +160,11 @@ func TestTheUnknownIsNeverMilder(t *testing.T) {
 			t.Fatalf("groups unknown: %v, and it could be %v", got, could)
 		}
 		unknown = known
+		unknown.Groups, unknown.UnknownGroups = nil, known.Groups
+		if got, could := p.Decide(unknown).Verdict, p.Decide(known).Verdict; got > could {
+			t.Fatalf("a directory is down: %v, and it could be %v", got, could)
+		}
+		unknown = known
 		unknown.RHost = "host.example"
 		if got, could := p.Decide(unknown).Verdict, p.Decide(known).Verdict; got > could {
 			t.Fatalf("address unknown: %v, and it could be %v", got, could)
@@ -165,16 +172,49 @@ func TestTheUnknownIsNeverMilder(t *testing.T) {
 	})
 }
 
-// Who is not asked for groups is decided alike with any.
+// Groups that are not asked for change nothing, known or not.
 func TestGroupsThatAreNotNeededChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, login := drawPolicy(t), drawLogin(t)
+		needed := p.NeededGroups(login)
 		other := login
-		other.Groups, other.GroupsKnown = nil, rapid.Bool().Draw(t, "known")
-		if !p.NeedsGroups(login) && p.Decide(login).Rule != p.Decide(other).Rule {
-			t.Fatal("the groups changed the decision, and were not asked for")
+		other.Groups = slices.DeleteFunc(slices.Clone(login.Groups), func(gid uint32) bool { return !slices.Contains(needed, gid) })
+		other.UnknownGroups = slices.DeleteFunc([]uint32{4, 27, 30000}, func(gid uint32) bool { return slices.Contains(needed, gid) })
+		if len(needed) == 0 {
+			other.GroupsKnown = rapid.Bool().Draw(t, "known")
+		}
+		if p.Decide(login).Rule != p.Decide(other).Rule {
+			t.Fatalf("the groups changed the decision, and only %v were asked for", needed)
 		}
 	})
+}
+
+// A rule that takes everybody hides the groups below it, and one that is about
+// others asks for none.
+func TestNeededGroups(t *testing.T) {
+	p := Policy{Rules: []Rule{
+		{Services: []string{"login"}, Groups: []uint32{1}},
+		{Groups: []uint32{30000, 4}, LostGroup: true},
+		{LostGroup: true},
+		{Groups: []uint32{4, 27}, From: nets("203.0.113.0/24")},
+		{Services: []string{"sshd"}},
+		{Groups: []uint32{2}},
+	}}
+	for name, c := range map[string]struct {
+		login Login
+		want  []uint32
+	}{
+		"hidden":                    {Login{Service: "sshd"}, []uint32{4, 30000}},
+		"from there":                {Login{Service: "sshd", RHost: "203.0.113.7"}, []uint32{4, 27, 30000}},
+		"from where is not known":   {Login{Service: "sshd", RHost: UnknownAddress}, []uint32{4, 27, 30000}},
+		"not hidden":                {Login{Service: "sudo"}, []uint32{2, 4, 30000}},
+		"whatever is known of them": {Login{Service: "sshd", Groups: []uint32{30000}, GroupsKnown: true}, []uint32{4, 30000}},
+		"the first rule's service":  {Login{Service: "login"}, []uint32{1, 2, 4, 30000}},
+	} {
+		if got := p.NeededGroups(c.login); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
 }
 
 // A rule that is said never to decide never does.
