@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,7 +30,9 @@ every login, is an error.`,
 		Example: `  spse-totp config check
   spse-totp config check --config ./spse-totp.toml --json`,
 		Args: wanted(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error { return a.configCheck(os.DirFS("/")) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.configCheck(c.Context(), os.DirFS("/"), host.Users{})
+		},
 	}
 	a.configFlag(c)
 	a.jsonFlag(c)
@@ -37,7 +40,7 @@ every login, is an error.`,
 }
 
 // configCheck checks the configuration, and the PAM stacks below the root.
-func (a *app) configCheck(root fs.FS) error {
+func (a *app) configCheck(ctx context.Context, root fs.FS, users users) error {
 	c, err := loadConfig(a.configPath)
 	if err != nil {
 		return err
@@ -51,6 +54,9 @@ func (a *app) configCheck(root fs.FS) error {
 		return err
 	}
 	rules := a.checkRules(c.Policy, stacks, time.Now())
+	for _, r := range c.Policy.Rules {
+		rules.Warnings = append(rules.Warnings, a.groupsUnknown(ctx, r, users)...)
+	}
 	a.warn(rules.Warnings)
 	a.warn(pam.Warnings)
 	if a.json {

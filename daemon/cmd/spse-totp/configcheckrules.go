@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -59,6 +60,25 @@ func (a *app) servicesLacked(r policy.Rule, stacks host.PAM) []warning {
 			hint = fmt.Sprintf("is %s meant? then correct it: till then the rule does not fit its logins", near)
 		}
 		warnings = append(warnings, warning{fmt.Sprintf("%s: services has %s, and this host has no such service", a.place(r.Line), name), hint})
+	}
+	return warnings
+}
+
+// unknownHint says what to do about a group of a rule that NSS does not know.
+const unknownHint = "getent group: is its directory server down? a group that is gone, take out of the rule"
+
+// groupsUnknown tells of groups that NSS does not know, now at least: of everybody
+// the rule may fit then.
+func (a *app) groupsUnknown(ctx context.Context, r policy.Rule, users users) []warning {
+	unknown, err := users.UnknownGroups(ctx, "", r.Groups)
+	if err != nil {
+		unknown = r.Groups
+	}
+	var warnings []warning
+	for _, gid := range unknown {
+		warnings = append(warnings, warning{
+			fmt.Sprintf("%s: groups has %d, and NSS knows no such group: as long as it does not, the strictest holds that the rule could mean", a.place(r.Line), gid),
+			unknownHint})
 	}
 	return warnings
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ Whether PAM asks for a code at all in a service: spse-totp config check`
 type users interface {
 	UID(ctx context.Context, name string) (uid uint32, found bool, err error)
 	GIDs(ctx context.Context, name string) (gids []uint32, found bool, err error)
+	UnknownGroups(ctx context.Context, name string, gids []uint32) ([]uint32, error)
 	All(ctx context.Context) ([]host.User, error)
 }
 
@@ -103,11 +105,17 @@ func described(who policy.Login) string {
 // decide says what the rules say, and completes the login by the groups where
 // they matter. An error means that NSS could not tell.
 func decide(ctx context.Context, users users, rules policy.Policy, who policy.Login) (policy.Login, policy.Decision, error) {
-	if len(rules.NeededGroups(who)) > 0 {
-		var err error
-		if who.Groups, who.GroupsKnown, err = users.GIDs(ctx, who.Account); err != nil {
-			return who, policy.Decision{}, failed(err.Error(), "is the directory server there? id "+who.Account)
-		}
+	needed := rules.NeededGroups(who)
+	if len(needed) == 0 {
+		return who, rules.Decide(who), nil
+	}
+	var err error
+	if who.Groups, who.GroupsKnown, err = users.GIDs(ctx, who.Account); err == nil && who.GroupsKnown {
+		rest := slices.DeleteFunc(needed, func(gid uint32) bool { return slices.Contains(who.Groups, gid) })
+		who.UnknownGroups, err = users.UnknownGroups(ctx, who.Account, rest)
+	}
+	if err != nil {
+		return who, policy.Decision{}, failed(err.Error(), "is the directory server there? id "+who.Account)
 	}
 	return who, rules.Decide(who), nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 type roster struct {
 	people []host.User
 	gids   map[string][]uint32 // of others NSS cannot tell them
+	lost   []uint32            // groups that NSS does not know
 	fault  error               // of every question
 
 	asked int // for groups
@@ -38,6 +40,10 @@ func (r *roster) GIDs(_ context.Context, name string) ([]uint32, bool, error) {
 	r.asked++
 	gids, found := r.gids[name]
 	return gids, found, r.fault
+}
+
+func (r *roster) UnknownGroups(_ context.Context, _ string, gids []uint32) ([]uint32, error) {
+	return slices.DeleteFunc(slices.Clone(gids), func(gid uint32) bool { return !slices.Contains(r.lost, gid) }), r.fault
 }
 
 func (r *roster) All(context.Context) ([]host.User, error) { return r.people, r.fault }
@@ -228,6 +234,17 @@ func TestExplainIsStrictWhereNSSDoesNotKnow(t *testing.T) {
 	}
 	expectRows(t, stdout, map[string]string{"groups": "NSS cannot tell them: what is shown is the strictest", "rule": "FILE:12", "verdict": "require"})
 
+	staff.gids, staff.lost = map[string][]uint32{"budi": {1000}}, []uint32{30000}
+	_, stdout, _ = asRoot(t, records(t, never).socket, false, officeRules, explainTo(t, staff, "budi", january))
+	expectRows(t, stdout, map[string]string{"groups": "1000", "rule": "FILE:12", "verdict": "require"})
+	if !strings.Contains(stdout, " NSS cannot tell of 30000: what is shown is the strictest") {
+		t.Errorf("it does not say which group is not known\n%s", stdout)
+	}
+	_, stdout, stderr = asRoot(t, records(t).socket, false, officeRules, forecastTo(t, staff, january))
+	if !strings.Contains(stdout, "asked to activate: 1\n") || !strings.HasPrefix(stderr, "warning: NSS cannot tell of the groups 30000: what is shown is the strictest\n") {
+		t.Errorf("of all\n%s\n%s", stdout, stderr)
+	}
+
 	staff.fault = errors.New("asking NSS for a user: context deadline exceeded")
 	for _, verb := range []func(*app) error{explainTo(t, staff, "budi", january), forecastTo(t, staff, january)} {
 		status, stdout, stderr = asRoot(t, records(t, never).socket, false, officeRules, verb)
@@ -274,7 +291,7 @@ func TestExplainInJSON(t *testing.T) {
 	}
 	got["at"] = strings.HasPrefix(got["at"].(string), "2027-01-30T15:04:00")
 	want := map[string]any{
-		"account": "agus", "service": "sshd", "from": "203.0.113.5", "at": true, "groups": nil, "verdict": "exempt",
+		"account": "agus", "service": "sshd", "from": "203.0.113.5", "at": true, "groups": nil, "unknown_groups": nil, "verdict": "exempt",
 		"state": "never-activated", "ending": "exempt", "means": "exempt, and asked for nothing, until 2027-01-31: cadangan tanpa HP",
 		"rule": map[string]any{
 			"line": "FILE:5", "verdict": "exempt", "accounts": []any{"agus", "eka"}, "from": []any{"203.0.113.0/24"},

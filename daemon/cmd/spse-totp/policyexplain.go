@@ -44,6 +44,8 @@ type explanation struct {
 	At      time.Time `json:"at"`
 	// Groups are the gids, null where no rule needed them or NSS could not tell.
 	Groups []uint32 `json:"groups"`
+	// UnknownGroups are those of rules of which NSS cannot tell.
+	UnknownGroups []uint32 `json:"unknown_groups"`
 	// Rule is what decides, null for the unwritten one, which requires.
 	Rule    *ruleLine `json:"rule"`
 	Verdict string    `json:"verdict"`
@@ -119,7 +121,7 @@ func (a *app) askState(ctx context.Context, name string) (state, error) {
 
 func (a *app) explain(rules policy.Policy, who policy.Login, d policy.Decision, s state) explanation {
 	e := explanation{
-		Account: who.Account, Service: who.Service, From: who.RHost, At: who.Now, Groups: who.Groups,
+		Account: who.Account, Service: who.Service, From: who.RHost, At: who.Now, Groups: who.Groups, UnknownGroups: who.UnknownGroups,
 		Verdict: d.Verdict.String(), State: s, Ending: endOf(d, s), Means: a.means(who, d, s),
 		groupsMatter: len(rules.NeededGroups(who)) > 0, groupsKnown: who.GroupsKnown, login: described(who),
 	}
@@ -176,6 +178,9 @@ func (a *app) printExplanation(e explanation) error {
 		row("groups", strings.Join(numbers(e.Groups), ", "))
 	case e.groupsMatter:
 		row("groups", "NSS cannot tell them: what is shown is the strictest")
+	}
+	if len(e.UnknownGroups) > 0 {
+		row("", "NSS cannot tell of "+strings.Join(numbers(e.UnknownGroups), ", ")+": what is shown is the strictest (getent group)")
 	}
 	if e.Rule == nil {
 		row("rule", "none fits: the last, unwritten one requires a code of everybody")

@@ -45,6 +45,8 @@ type forecast struct {
 	Accounts []outlook `json:"accounts"` // by name
 	// Unlisted have a record, and are not among the users that NSS lists.
 	Unlisted []string `json:"unlisted"`
+	// UnknownGroups are those of rules of which NSS cannot tell, of anybody.
+	UnknownGroups []uint32 `json:"unknown_groups"`
 
 	login string
 }
@@ -80,6 +82,7 @@ func (a *app) policyWhatif(ctx context.Context, users users, q *question) error 
 		return err
 	}
 	a.warnUnlisted(f.Unlisted)
+	a.warnUnknown(f.UnknownGroups)
 	if a.json {
 		return a.printJSON(f)
 	}
@@ -97,6 +100,7 @@ func (a *app) forecast(ctx context.Context, users users, rules policy.Policy, wh
 	}
 	states := statesOf(records)
 	f := forecast{Service: who.Service, From: who.RHost, At: who.Now, login: described(who), Accounts: []outlook{}, Unlisted: unlisted(records, all)}
+	unknown := []uint32{}
 	slices.SortFunc(all, func(a, b host.User) int { return strings.Compare(a.Name, b.Name) })
 	for i, user := range all {
 		if !user.LogsIn() {
@@ -104,12 +108,15 @@ func (a *app) forecast(ctx context.Context, users users, rules policy.Policy, wh
 		}
 		progress.say(fmt.Sprintf("looking at %d of %d users", i+1, len(all)))
 		who.Account = user.Name
-		_, decision, err := decide(ctx, users, rules, who)
+		asked, decision, err := decide(ctx, users, rules, who)
 		if err != nil {
 			return forecast{}, err
 		}
+		unknown = append(unknown, asked.UnknownGroups...)
 		f.Accounts = append(f.Accounts, a.outlook(user.Name, decision, states.of(user.Name)))
 	}
+	slices.Sort(unknown)
+	f.UnknownGroups = slices.Compact(unknown)
 	return f, nil
 }
 
@@ -154,6 +161,16 @@ func (a *app) warnUnlisted(missing []string) {
 	a.warn([]warning{{
 		"these have a record, and are not among the users that getent passwd lists: " + strings.Join(missing, ", "),
 		"who left: spse-totp remove; who is of a directory server that does not list its own: spse-totp policy explain USER",
+	}})
+}
+
+func (a *app) warnUnknown(groups []uint32) {
+	if len(groups) == 0 {
+		return
+	}
+	a.warn([]warning{{
+		"NSS cannot tell of the groups " + strings.Join(numbers(groups), ", ") + ": what is shown is the strictest",
+		unknownHint,
 	}})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,7 +52,8 @@ func (u User) LogsIn() bool {
 }
 
 // GIDs returns the numbers of all groups of a user, the nested ones and those of
-// a directory server among them, as a login has them (getgrouplist(3)). found is
+// a directory server among them, as a login has them (getgrouplist(3)): without
+// those of one that is down. found is
 // false where NSS knows no such user, or cannot tell his groups: id does not say
 // which.
 func (Users) GIDs(ctx context.Context, name string) (gids []uint32, found bool, err error) {
@@ -67,6 +69,40 @@ func (Users) GIDs(ctx context.Context, name string) (gids []uint32, found bool, 
 	}
 	gids, err = parseGIDs(string(said))
 	return gids, err == nil, err
+}
+
+// UnknownGroups returns those of the gids of which NSS cannot tell that the user is
+// not in them, where GIDs did not have them: it finds no such group, as when a
+// directory server is down, or the group has him for a member. No name asks for
+// those alone that are not found.
+func (Users) UnknownGroups(ctx context.Context, name string, gids []uint32) ([]uint32, error) {
+	if len(gids) == 0 {
+		return nil, nil
+	}
+	args := []string{"group", "--"}
+	for _, gid := range gids {
+		args = append(args, strconv.FormatUint(uint64(gid), 10))
+	}
+	said, exit, err := ask(ctx, lookUpWait, getent, args...)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("asking NSS for groups: %w", err)
+	case exit != 0 && exit != notFound: // not found: some were not
+		return nil, fmt.Errorf("asking NSS for groups: getent's exit status %d", exit)
+	}
+	return unknownGroups(said, name, gids), nil
+}
+
+// unknownGroups reads group(5) as getent prints it.
+func unknownGroups(said []byte, name string, gids []uint32) []uint32 {
+	outside := make(map[string]bool) // by gid
+	for line := range strings.Lines(string(said)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), ":") // name:password:gid:members
+		if len(fields) == 4 {
+			outside[fields[2]] = name == "" || !slices.Contains(strings.Split(fields[3], ","), name)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(gids), func(gid uint32) bool { return outside[strconv.FormatUint(uint64(gid), 10)] })
 }
 
 // parseGIDs reads what id -G prints: numbers, at least one.

@@ -67,6 +67,35 @@ func TestGIDsFindsNothingElse(t *testing.T) {
 	}
 }
 
+func TestUnknownGroupsOfThisMachine(t *testing.T) {
+	const nobodys = 4294967294
+	for _, c := range []struct{ asked, want []uint32 }{
+		{nil, nil},
+		{[]uint32{0}, nil},
+		{[]uint32{nobodys}, []uint32{nobodys}},
+		{[]uint32{0, nobodys, 1}, []uint32{nobodys}},
+	} {
+		if got, err := (Users{}).UnknownGroups(t.Context(), "budi", c.asked); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, %v", c.asked, got, err)
+		}
+	}
+}
+
+func TestUnknownGroups(t *testing.T) {
+	const said = "lpse:x:30000:\nsudo:x:27:siti,budi\nppk:*:30001:budiman\nhalf:x:30002\n"
+	asked := []uint32{27, 30000, 30001, 30002, 30003}
+	for name, want := range map[string][]uint32{
+		"budi":    {27, 30002, 30003},
+		"budiman": {30001, 30002, 30003},
+		"joko":    {30002, 30003},
+		"":        {30002, 30003},
+	} {
+		if got := unknownGroups([]byte(said), name, asked); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestParseGIDs(t *testing.T) {
 	if got, err := parseGIDs("30000 27 4294967294\n"); err != nil || !slices.Equal(got, []uint32{30000, 27, 4294967294}) {
 		t.Errorf("got %v, %v", got, err)
@@ -86,6 +115,9 @@ func TestWhoAsksIsNotHeldUp(t *testing.T) {
 	}
 	if _, found, err := (Users{}).GIDs(ctx, "a-password"); found || !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "a-password") {
 		t.Errorf("gids: found %v, %v", found, err)
+	}
+	if _, err := (Users{}).UnknownGroups(ctx, "a-password", []uint32{0}); !errors.Is(err, context.Canceled) {
+		t.Errorf("unknown groups: %v", err)
 	}
 	slow := filepath.Join(t.TempDir(), "slow")
 	if err := os.WriteFile(slow, []byte("#!/bin/sh\nexec sleep 600\n"), 0o700); err != nil {
