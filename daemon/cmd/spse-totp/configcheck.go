@@ -17,9 +17,11 @@ func (a *app) configCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Read the configuration and show what it says, without the daemon",
-		Long: `Read the configuration as the daemon would, and show all keys with what is in force,
-the defaults among them; or the line that is wrong. The daemon takes over a changed
-file at: systemctl reload spse-totpd
+		Long: `Read the configuration as the daemon would at a reload, and show all keys with what
+is in force, the defaults among them; or the line that is wrong. The daemon takes over
+a changed file at: systemctl reload spse-totpd
+A file that others may write is wrong as a whole, an exemption whose last day has
+passed in its line.
 
 Behind # it says which rules there are on who must give a Security Code (of a login
 the first that fits decides), which lines of this host's PAM stacks ask for codes, and
@@ -41,7 +43,7 @@ every login, is an error.`,
 
 // configCheck checks the configuration, and the PAM stacks below the root.
 func (a *app) configCheck(ctx context.Context, root fs.FS, users users) error {
-	c, err := loadConfig(a.configPath)
+	c, err := loadConfigAt(a.configPath, time.Now())
 	if err != nil {
 		return err
 	}
@@ -89,10 +91,14 @@ func (a *app) warn(warnings []warning) {
 	}
 }
 
-func loadConfig(path string) (config.Config, error) {
-	c, err := config.Load(path, host.GID)
+// loadConfig reads a configuration that may be in force.
+func loadConfig(path string) (config.Config, error) { return loadConfigAt(path, time.Time{}) }
+
+// loadConfigAt reads a configuration that is to be taken over at that moment.
+func loadConfigAt(path string, at time.Time) (config.Config, error) {
+	c, err := config.Load(path, config.Host{Groups: host.GID, Zone: host.Zone(), New: at})
 	if err != nil {
-		return config.Config{}, failed(err.Error(), "correct it, then look again: spse-totp config check")
+		return config.Config{}, failed(err.Error(), config.HintFor(err))
 	}
 	return c, nil
 }

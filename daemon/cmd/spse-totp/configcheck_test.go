@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -191,6 +192,25 @@ func TestConfigCheckSaysWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// What a reload would not take is an error, with what to do.
+func TestConfigCheckRefusesWhatAReloadWould(t *testing.T) {
+	const over = "[[rule]]\naccounts = ['siti']\nverdict = 'exempt'\nreason = 'x'\nuntil = 2022-01-31\n"
+	status, stdout, stderr := configCheckOf(t, stacks(nil), over, false)
+	if status != exitFailed || stdout != "" || stderr != "error: FILE:5: until is over, 2022-01-31 was the last day: take the rule out, or give it a new date\n"+
+		"hint: correct it, then look again: spse-totp config check" {
+		t.Errorf("an exemption that is over: status %d\n%s\n%s", status, stdout, stderr)
+	}
+	path := filepath.Join(t.TempDir(), "spse-totp.toml")
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o664)); err != nil {
+		t.Fatal(err)
+	}
+	errs := tempFile(t)
+	a := &app{stdout: tempFile(t), stderr: errs, configPath: path}
+	if status := a.tell(a.configCheck(t.Context(), stacks(nil), &roster{})); status != exitFailed || !strings.Contains(content(t, errs), "mode 0664") || !strings.Contains(content(t, errs), "\nhint: if its content is right: chown root:root ") {
+		t.Errorf("a file that others may write: status %d\n%s", status, content(t, errs))
+	}
+}
+
 // The rules in one line each, as comments, and what is to be looked at.
 func TestConfigCheckSaysTheRules(t *testing.T) {
 	const rules = `[[rule]]
@@ -206,7 +226,7 @@ reason = "cadangan"
 [[rule]]
 accounts = ["siti"]
 verdict = "exempt"
-until = 2022-01-31
+until = 2999-01-31
 reason = "lama"
 
 [[rule]]
@@ -230,15 +250,13 @@ verdict = "require"
 	const (
 		stdout = `# 6 rules, of which the first that fits decides; whoever none fits has to give a Security Code
 # FILE:1: exempt until 2999-01-31 (cadangan); realm host; services sshd, sudo; accounts siti, budi; groups 30000, 30009; from 203.0.113.0/24, 2001:db8::1/128
-# FILE:11: exempt until 2022-01-31 (lama), which is over: it requires a code; accounts siti
+# FILE:11: exempt until 2999-01-31 (lama); accounts siti
 # FILE:17: exempt until 2999-01-31 (semua); services su
 # FILE:23: refuse; accounts joko
 # FILE:27: allow, mandatory from 2022-04-11, which is over: it requires a code; everybody, everywhere
 # FILE:31: require; services cron
 # no PAM stack of this host asks for Security Codes yet`
-		stderr = `warning: FILE:11: this exemption is over: who it fits has to give a code
-hint: take it out, or give it a new date
-warning: FILE:17: this rule could exempt everyone: it names neither accounts nor groups, nor a network that is not nearly all there are
+		stderr = `warning: FILE:17: this rule could exempt everyone: it names neither accounts nor groups, nor a network that is not nearly all there are
 hint: add accounts, groups or from; where everyone is meant, leave it, and look at its date
 warning: FILE:31: this rule never decides: the one of line 27 fits all of its logins, and comes first
 hint: take it out, or put it before line 27
@@ -252,13 +270,13 @@ hint: getent group: is its directory server down? a group that is gone, take out
 	}
 	_, out, _ := configCheckOf(t, stacks(nil), rules, true)
 	var got struct{ Rules rulesReport }
-	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Rules.Lines) != 6 || len(got.Rules.Warnings) != 5 {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Rules.Lines) != 6 || len(got.Rules.Warnings) != 4 {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if want := (ruleLine{Line: "FILE:27", Verdict: "allow", MandatoryFrom: "2022-04-11", Over: true}); !reflect.DeepEqual(got.Rules.Lines[4], want) {
 		t.Errorf("got %+v, want %+v", got.Rules.Lines[4], want)
 	}
-	if got, want := got.Rules.Warnings[0], (warning{"FILE:11: this exemption is over: who it fits has to give a code", "take it out, or give it a new date"}); got != want {
+	if got, want := got.Rules.Warnings[1], (warning{"FILE:31: this rule never decides: the one of line 27 fits all of its logins, and comes first", "take it out, or put it before line 27"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if _, _, errs := configCheckOf(t, stacks(nil), "[[rule]]\nservices = ['sshdd']\nverdict = 'refuse'\n", false); !strings.Contains(errs, "is sshd meant?") {

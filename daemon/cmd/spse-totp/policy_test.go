@@ -178,9 +178,10 @@ func TestExplain(t *testing.T) {
 			"rule": "FILE:5", "verdict": "exempt", "means": "exempt, and asked for nothing, until 2027-01-31: cadangan tanpa HP"}},
 		"exempt, though disabled": {"agus", disabled, january, officeRules, map[string]string{
 			"state": "disabled by an administrator", "means": "exempt, and asked for nothing, until 2027-01-31: cadangan tanpa HP"}},
-		"the last minute of the last day": {"agus", never, at("2027-01-31T23:59"), officeRules, map[string]string{"verdict": "exempt"}},
-		"the day after":                   {"agus", never, at("2027-02-01"), officeRules, map[string]string{"rule": "FILE:5", "verdict": "require", "means": "is led through activation in this login, and gets in by the first code"}},
-		"exempt elsewhere only":           {"agus", active, elsewhere, officeRules, map[string]string{"rule": "FILE:12", "groups": "1000, 30000", "means": "is asked for a Security Code"}},
+		"the last minute of the last day":                {"agus", never, at("2027-01-31T23:59"), officeRules, map[string]string{"verdict": "exempt"}},
+		"the day after":                                  {"agus", never, at("2027-02-01"), officeRules, map[string]string{"rule": "FILE:5", "verdict": "require", "means": "is led through activation in this login, and gets in by the first code"}},
+		"over, in a file that was taken when it was not": {"agus", active, january, "[[rule]]\nverdict = 'exempt'\nreason = 'x'\nuntil = 2022-01-31\n", map[string]string{"rule": "FILE:1", "verdict": "require"}},
+		"exempt elsewhere only":                          {"agus", active, elsewhere, officeRules, map[string]string{"rule": "FILE:12", "groups": "1000, 30000", "means": "is asked for a Security Code"}},
 		"from where is not known": {"agus", active, nowhere, officeRules, map[string]string{
 			"login": "sshd, from an address that is not known: what is shown is the strictest (--from ADDRESS)", "rule": "FILE:12", "verdict": "require"}},
 		"from where is not known, and one might be refused": {"budi", active, nowhere, "[[rule]]\nfrom = ['203.0.113.0/24']\nverdict = 'refuse'\n", map[string]string{

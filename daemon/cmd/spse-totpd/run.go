@@ -35,9 +35,9 @@ func run(ctx context.Context, configPath string) error {
 	if err := guardMemory(); err != nil {
 		return err
 	}
-	c, err := config.Load(configPath, groupsAtStart)
+	c, err := config.Load(configPath, config.Host{Groups: groupsAtStart, Zone: host.Zone()})
 	if err != nil {
-		return hinted{err, "mend that line; spse-totp config check reads the file without the daemon"}
+		return hinted{err, config.HintFor(err)}
 	}
 	sealer, err := readKeyset(c)
 	if err != nil {
@@ -233,11 +233,11 @@ func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, e
 		case <-hangup:
 		}
 		notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
-		c, err := config.Load(path, host.GID)
+		c, err := config.Load(path, config.Host{Groups: host.GID, Zone: host.Zone(), New: time.Now()})
 		if err != nil {
 			events.Record(audit.Event{
 				Kind: audit.Alarm, Message: "configuration not reloaded, the old one stays in force: " + err.Error(),
-				Hint: "mend that line, see spse-totp config check, then reload again",
+				Hint: config.HintFor(err) + "; then: systemctl reload spse-totpd",
 			})
 		} else {
 			current.Store(officeOf(c))

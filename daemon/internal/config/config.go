@@ -5,11 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -22,9 +21,6 @@ const DefaultPath = "/etc/spse-totp/spse-totp.toml"
 
 // DatabaseFile is the database's name in the state directory.
 const DatabaseFile = "accounts.db"
-
-// maxFile bounds the file, in bytes.
-const maxFile = 1 << 20
 
 // Config is all of spse-totp.toml.
 type Config struct {
@@ -69,6 +65,17 @@ type keys struct {
 	Rules           []ruleKeys `toml:"rule"`
 }
 
+// Host is what a file is read against.
+type Host struct {
+	Groups Groups
+	// Zone is where the days of rules begin, at midnight.
+	Zone *time.Location
+	// New, where it is set, is the moment at which a file is to be taken over:
+	// an exemption that is over by then is a fault. Of one that was in force
+	// before, exemptions may have ended since.
+	New time.Time
+}
+
 // Groups finds the gid of a group by its name. One that fails with ErrGroupGone
 // for a group that it does not find takes the file all the same: the rule then
 // fits perhaps.
@@ -82,6 +89,9 @@ type Error struct {
 	Path string
 	Line int // 0 where the whole file is meant
 	Text string
+	Hint string // what to do, where it is not to correct the line
+
+	cause error
 }
 
 func (e *Error) Error() string {
@@ -91,28 +101,28 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Text)
 }
 
+func (e *Error) Unwrap() error { return e.cause }
+
+// HintFor is what to do about an error of Load.
+func HintFor(err error) string {
+	var fault *Error
+	if errors.As(err, &fault) && fault.Hint != "" {
+		return fault.Hint
+	}
+	return "correct it, then look again: spse-totp config check"
+}
+
 // Load reads and checks the file.
-func Load(path string, groups Groups) (Config, error) {
-	info, err := os.Stat(path)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
-		return Config{}, &Error{Path: path, Text: "not a configuration file"}
-	}
-	b, err := os.ReadFile(path)
+func Load(path string, on Host) (Config, error) {
+	content, err := Read(path)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return Config{}, &Error{Path: path, Text: "no such file; an empty one takes all defaults"}
-		}
-		var pathError *fs.PathError
-		if errors.As(err, &pathError) {
-			err = pathError.Err
-		}
-		return Config{}, &Error{Path: path, Text: err.Error()}
+		return Config{}, err
 	}
-	return Parse(path, b, groups)
+	return Parse(path, content, on)
 }
 
 // Parse checks the content of a file; path is for its errors.
-func Parse(path string, content []byte, groups Groups) (Config, error) {
+func Parse(path string, content []byte, on Host) (Config, error) {
 	var said keys
 	decoder := toml.NewDecoder(bytes.NewReader(content)).DisallowUnknownFields()
 	if err := decoder.Decode(&said); err != nil {
@@ -145,7 +155,7 @@ func Parse(path string, content []byte, groups Groups) (Config, error) {
 		}
 		*k.into = *k.value
 	}
-	rules, fault := readRules(said.Rules, at, groups)
+	rules, fault := readRules(said.Rules, at, on)
 	if fault != nil {
 		fault.Path = path
 		return Config{}, fault

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -28,7 +27,7 @@ func TestParseNamesTheLineAndWhatToDo(t *testing.T) {
 		"issued codes":     {"\nfirst_activation = \"issued-code\"\n", "f.toml:2: first_activation cannot be"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse("f.toml", []byte(c.content), someGroups)
+			_, err := Parse("f.toml", []byte(c.content), here)
 			var located *Error
 			if !errors.As(err, &located) || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("got %v, want %s...", err, c.want)
@@ -41,27 +40,11 @@ func TestParseNamesTheLineAndWhatToDo(t *testing.T) {
 }
 
 func TestParseKeepsDefaultsForWhatIsNotSaid(t *testing.T) {
-	got, err := Parse("f.toml", []byte("issuer = \"LPSE Kudus\"\n"), someGroups)
+	got, err := Parse("f.toml", []byte("issuer = \"LPSE Kudus\"\n"), here)
 	want := Default()
 	want.Issuer = "LPSE Kudus"
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
-	}
-}
-
-func TestLoadRefusesWhatIsNoFile(t *testing.T) {
-	dir := t.TempDir()
-	large := filepath.Join(dir, "large.toml")
-	if err := os.WriteFile(large, make([]byte, maxFile+1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, path := range map[string]string{
-		"missing": filepath.Join(dir, "none.toml"), "folder": dir, "device": "/dev/zero", "large": large,
-	} {
-		var located *Error
-		if _, err := Load(path, someGroups); !errors.As(err, &located) {
-			t.Errorf("%s: got %v", name, err)
-		}
 	}
 }
 
@@ -72,7 +55,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("[[rule]]\nservices = ['sshd']\ngroups = ['lpse', 4]\nfrom = ['203.0.113.0/24']\nverdict = 'exempt'\nreason = 'x'\nuntil = 2027-01-31\n"))
 	f.Add([]byte("[[rule]]\nverdict = 'allow'\nmandatory_from = 2022-04-11\n[[rule]]\nverdict = 'refuse'\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		config, err := Parse("f.toml", content, someGroups)
+		config, err := Parse("f.toml", content, here)
 		if err != nil {
 			if !reflect.DeepEqual(config, Config{}) {
 				t.Fatal("a configuration came with an error")

@@ -40,13 +40,13 @@ type ruleKeys struct {
 }
 
 // readRules checks the rules and resolves what they name.
-func readRules(said []ruleKeys, at places, groups Groups) ([]policy.Rule, *Error) {
+func readRules(said []ruleKeys, at places, on Host) ([]policy.Rule, *Error) {
 	if line := at.top[keyRule]; line != 0 || len(at.rules) != len(said) {
 		return nil, &Error{Line: line, Text: "rule wants " + wanted(keyRule)}
 	}
 	var rules []policy.Rule
 	for i, r := range said {
-		rule, key, err := r.rule(groups)
+		rule, key, err := r.rule(on)
 		if err != nil {
 			return nil, &Error{Line: at.rules[i].of(key), Text: key + " " + err.Error()}
 		}
@@ -61,7 +61,7 @@ func readRules(said []ruleKeys, at places, groups Groups) ([]policy.Rule, *Error
 }
 
 // rule checks one rule. An error comes with the key that it is about.
-func (r ruleKeys) rule(groups Groups) (rule policy.Rule, key string, err error) {
+func (r ruleKeys) rule(on Host) (rule policy.Rule, key string, err error) {
 	for _, step := range []struct {
 		key  string
 		read func(*policy.Rule) error
@@ -69,12 +69,12 @@ func (r ruleKeys) rule(groups Groups) (rule policy.Rule, key string, err error) 
 		{keyRealm, r.readRealm},
 		{keyServices, r.readServices},
 		{keyAccounts, r.readAccounts},
-		{keyGroups, func(rule *policy.Rule) error { return r.readGroups(rule, groups) }},
+		{keyGroups, func(rule *policy.Rule) error { return r.readGroups(rule, on.Groups) }},
 		{keyFrom, r.readFrom},
 		{keyVerdict, r.readVerdict},
 		{keyReason, r.readReason},
-		{keyUntil, r.readUntil},
-		{keyMandatoryFrom, r.readMandatoryFrom},
+		{keyUntil, func(rule *policy.Rule) error { return r.readUntil(rule, on) }},
+		{keyMandatoryFrom, func(rule *policy.Rule) error { return r.readMandatoryFrom(rule, on.Zone) }},
 	} {
 		if err := step.read(&rule); err != nil {
 			return policy.Rule{}, step.key, err
@@ -224,7 +224,7 @@ func (r ruleKeys) readReason(rule *policy.Rule) error {
 	return nil
 }
 
-func (r ruleKeys) readUntil(rule *policy.Rule) error {
+func (r ruleKeys) readUntil(rule *policy.Rule, on Host) error {
 	switch {
 	case rule.Verdict != policy.Exempt && r.Until != nil:
 		return errors.New("belongs to exempt alone")
@@ -233,11 +233,14 @@ func (r ruleKeys) readUntil(rule *policy.Rule) error {
 	case r.Until == nil:
 		return errors.New("is missing: the last day of the exemption, such as 2027-01-31")
 	}
-	rule.Ends = time.Date(r.Until.Year, time.Month(r.Until.Month), r.Until.Day+1, 0, 0, 0, 0, time.Local) // the day counts
+	rule.Ends = time.Date(r.Until.Year, time.Month(r.Until.Month), r.Until.Day+1, 0, 0, 0, 0, on.Zone) // the day counts
+	if !on.New.IsZero() && rule.Over(on.New) {
+		return fmt.Errorf("is over, %v was the last day: take the rule out, or give it a new date", *r.Until)
+	}
 	return nil
 }
 
-func (r ruleKeys) readMandatoryFrom(rule *policy.Rule) error {
+func (r ruleKeys) readMandatoryFrom(rule *policy.Rule, zone *time.Location) error {
 	switch {
 	case rule.Verdict != policy.Allow && r.MandatoryFrom != nil:
 		return errors.New("belongs to allow alone")
@@ -246,6 +249,6 @@ func (r ruleKeys) readMandatoryFrom(rule *policy.Rule) error {
 	case r.MandatoryFrom == nil:
 		return errors.New("is missing: the first day on which a code is a must, such as 2027-01-31")
 	}
-	rule.Ends = r.MandatoryFrom.AsTime(time.Local)
+	rule.Ends = r.MandatoryFrom.AsTime(zone)
 	return nil
 }

@@ -10,8 +10,11 @@ import (
 	"spse-totp/daemon/internal/policy"
 )
 
-// someGroups is an /etc/group of one group.
-func someGroups(name string) (uint32, bool, error) { return 30000, name == "lpse", nil }
+// jakarta is the zone of the tests' host, whose /etc/group has one group.
+var (
+	jakarta = time.FixedZone("WIB", 7*60*60)
+	here    = Host{Groups: func(name string) (uint32, bool, error) { return 30000, name == "lpse", nil }, Zone: jakarta}
+)
 
 func TestRules(t *testing.T) {
 	got, err := Parse("f.toml", []byte(`issuer = "LPSE Kudus"
@@ -30,16 +33,16 @@ until = 2027-01-31
 [[rule]]
 verdict = "allow"
 mandatory_from = 2022-04-11
-`), someGroups)
+`), here)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []policy.Rule{{
 		Line: 3, Realm: "host", Services: []string{"sshd", "sudo"}, Accounts: []string{"siti"}, Groups: []uint32{30000, 5000},
 		From:    []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
-		Verdict: policy.Exempt, Reason: "cadangan tanpa orang", Ends: time.Date(2027, 2, 1, 0, 0, 0, 0, time.Local),
+		Verdict: policy.Exempt, Reason: "cadangan tanpa orang", Ends: time.Date(2027, 2, 1, 0, 0, 0, 0, jakarta),
 	}, {
-		Line: 14, Verdict: policy.Allow, Ends: time.Date(2022, 4, 11, 0, 0, 0, 0, time.Local),
+		Line: 14, Verdict: policy.Allow, Ends: time.Date(2022, 4, 11, 0, 0, 0, 0, jakarta),
 	}}
 	if !reflect.DeepEqual(got.Policy.Rules, want) {
 		t.Errorf("got %+v, want %+v", got.Policy.Rules, want)
@@ -80,7 +83,7 @@ func TestRulesNameTheLineAndWhatToDo(t *testing.T) {
 		"the same twice":          {exempt + "[[rule]]\nverdict = 'require'\n", "6: this rule is about the same logins as the one of line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Parse("f.toml", []byte("contact = '1'\n[[rule]]\n"+c.rule), someGroups)
+			got, err := Parse("f.toml", []byte("contact = '1'\n[[rule]]\n"+c.rule), here)
 			if err == nil || !strings.HasPrefix(err.Error(), "f.toml:"+c.want) {
 				t.Errorf("got %v, want f.toml:%s...", err, c.want)
 			}
@@ -95,8 +98,41 @@ func TestRulesNameTheLineAndWhatToDo(t *testing.T) {
 	for name, content := range map[string]string{
 		"inline": "rule = [{verdict = 'require'}]\n", "dotted": "rule.verdict = 'require'\n", "a number": "rule = 3\n",
 	} {
-		if _, err := Parse("f.toml", []byte(content), someGroups); err == nil || !strings.Contains(err.Error(), "each rule under a line [[rule]]") {
+		if _, err := Parse("f.toml", []byte(content), here); err == nil || !strings.Contains(err.Error(), "each rule under a line [[rule]]") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// An exemption that is over is a fault in a file to be taken over, and none in one
+// that was in force. Its last day ends at the host's midnight. An allow whose date
+// has passed is as it should be.
+func TestAnExemptionThatIsOverIsNotTakenOver(t *testing.T) {
+	const file = `[[rule]]
+accounts = ["siti"]
+verdict = "exempt"
+reason = "cadangan"
+until = 2027-01-31
+
+[[rule]]
+verdict = "allow"
+mandatory_from = 2022-04-11
+`
+	midnight := time.Date(2027, 2, 1, 0, 0, 0, 0, jakarta)
+	for name, c := range map[string]struct {
+		at   time.Time
+		want string
+	}{
+		"in force":                   {time.Time{}, ""},
+		"a second before its end":    {midnight.Add(-time.Second), ""},
+		"at its end":                 {midnight, "f.toml:5: until is over, 2027-01-31 was the last day: take the rule out, or give it a new date"},
+		"in UTC it is not yet at it": {midnight.Add(time.Hour).UTC(), "f.toml:5: until is over"},
+	} {
+		on := here
+		on.New = c.at
+		got, err := Parse("f.toml", []byte(file), on)
+		if c.want == "" && (err != nil || len(got.Policy.Rules) != 2) || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 }
@@ -111,7 +147,7 @@ func TestOneWrongDateInAThousandRules(t *testing.T) {
 		}
 		b.WriteString("[[rule]]\naccounts = ['user" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + time.Duration(i).String() + "']\nverdict = 'allow'\nmandatory_from = 2027-02-" + day + "\n")
 	}
-	_, err := Parse("f.toml", []byte(b.String()), someGroups)
+	_, err := Parse("f.toml", []byte(b.String()), here)
 	if err == nil || err.Error() != "f.toml:2804: impossible date" {
 		t.Errorf("got %v", err)
 	}
