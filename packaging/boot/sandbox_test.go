@@ -193,7 +193,7 @@ func TestNobodyElsesFoldersAreOnTheWay(t *testing.T) {
 		if err := unix.Lstat(o.Path(state), &s); err != nil || s.Uid != daemonUID || s.Mode != unix.S_IFDIR|0o700 {
 			t.Errorf("%s is %o of uid %d: %v", state, s.Mode, s.Uid, err)
 		}
-		for _, name := range []string{"accounts.db", "accounts.db-wal"} {
+		for _, name := range []string{"accounts.db", "accounts.db-wal", "last-good.toml"} {
 			if err := unix.Lstat(o.Path(state+"/"+name), &s); err != nil || s.Uid != daemonUID || s.Mode != unix.S_IFREG|0o600 {
 				t.Errorf("%s is %o of uid %d: %v", name, s.Mode, s.Uid, err)
 			}

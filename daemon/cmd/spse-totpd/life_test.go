@@ -33,8 +33,8 @@ func (b *bench) supervise() supervisor {
 	return supervisor{b.t, conn}
 }
 
-// await reads up to a message that begins so.
-func (s supervisor) await(begin string) {
+// await reads up to a message that begins so, and returns it.
+func (s supervisor) await(begin string) string {
 	s.t.Helper()
 	if err := s.conn.SetReadDeadline(time.Now().Add(hang)); err != nil {
 		s.t.Fatal(err)
@@ -45,8 +45,8 @@ func (s supervisor) await(begin string) {
 		if err != nil {
 			s.t.Fatalf("systemd was not told %s: %v", begin, err)
 		}
-		if strings.HasPrefix(string(buffer[:n]), begin) {
-			return
+		if told := string(buffer[:n]); strings.HasPrefix(told, begin) {
+			return told
 		}
 	}
 }

@@ -35,11 +35,12 @@ func run(ctx context.Context, configPath string) error {
 	if err := guardMemory(); err != nil {
 		return err
 	}
-	c, err := config.Load(configPath, config.Host{Groups: groupsAtStart, Zone: host.Zone()})
+	files := configurationFiles(configPath)
+	c, err := files.atStart()
 	if err != nil {
-		return hinted{err, config.HintFor(err)}
+		return err
 	}
-	sealer, err := readKeyset(c)
+	sealer, err := readKeyset(c.Config)
 	if err != nil {
 		return err
 	}
@@ -47,26 +48,26 @@ func run(ctx context.Context, configPath string) error {
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	events := audit.New()
-	accounts := store.New(openDatabase(c), sealer, watch{events})
+	accounts := store.New(openDatabase(c.Config), sealer, watch{events})
 	defer accounts.Close()
 	sockets, err := server.Listen(c.SocketDirectory)
 	if err != nil {
 		return err
 	}
 	var current atomic.Pointer[office]
-	current.Store(officeOf(c))
+	current.Store(officeOf(c.Config))
 
 	services, ctx := errgroup.WithContext(ctx)
 	services.Go(func() error { return pamSocket(sockets, accounts, events, &current).Serve(ctx) })
 	services.Go(func() error { return controlSocket(sockets, accounts, events, sealer, &current).Serve(ctx) })
-	services.Go(func() error { return reloadOnHangup(ctx, hangup, configPath, events, &current) })
+	services.Go(func() error { return reloadOnHangup(ctx, hangup, files, events, &current) })
 	services.Go(func() error { return watchdog(ctx, accounts) })
 	services.Go(func() error { return announceStop(ctx) })
 	// A store that fails is told of now, and tried again later; a stop is no
 	// failure, and must not be told to those who wait for the store.
 	accounts.Warm(context.WithoutCancel(ctx))
-	tellFindings(events, configPath, c)
-	notify(daemon.SdNotifyReady)
+	files.taken(events, c)
+	notify(daemon.SdNotifyReady + "\n" + c.status())
 	events.Record(audit.Event{Kind: audit.Service, Message: "spse-totpd is ready"})
 	return services.Wait()
 }
@@ -209,50 +210,6 @@ func controlSocket(sockets server.Sockets, accounts *store.Store, events *audit.
 		Failed: func(fault any) {
 			events.Record(audit.Event{Kind: audit.Alarm, Message: fmt.Sprintf("internal error on control.sock: %v", fault)})
 		},
-	}
-}
-
-// groupsAtStart looks groups up. A group that was taken away since the file was
-// written must not keep the daemon from starting, and with it everybody out; a
-// file that is new is checked at its reload.
-func groupsAtStart(name string) (gid uint32, found bool, err error) {
-	gid, found, err = host.GID(name)
-	if err == nil && !found {
-		err = config.ErrGroupGone
-	}
-	return gid, found, err
-}
-
-// reloadOnHangup reads the configuration again at each SIGHUP. One that does
-// not parse changes nothing, and is told of.
-func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, path string, events *audit.Log, current *atomic.Pointer[office]) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-hangup:
-		}
-		notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
-		c, err := config.Load(path, config.Host{Groups: host.GID, Zone: host.Zone(), New: time.Now()})
-		if err != nil {
-			events.Record(audit.Event{
-				Kind: audit.Alarm, Message: "configuration not reloaded, the old one stays in force: " + err.Error(),
-				Hint: config.HintFor(err) + "; then: systemctl reload spse-totpd",
-			})
-		} else {
-			current.Store(officeOf(c))
-			tellFindings(events, path, c)
-			events.Record(audit.Event{Kind: audit.Service, Message: "configuration reloaded", Hint: "a changed folder or keyset is taken at the next start"})
-		}
-		notify(daemon.SdNotifyReady)
-	}
-}
-
-// tellFindings tells what an administrator should look at in the rules, by line:
-// they are in force all the same.
-func tellFindings(events *audit.Log, path string, c config.Config) {
-	for _, f := range c.Policy.Review(time.Now()) {
-		events.Record(audit.Event{Kind: audit.Service, Message: fmt.Sprintf("%s:%d: %s", path, f.Line, f.Text), Hint: f.Hint})
 	}
 }
 

@@ -38,6 +38,7 @@ const (
 	Recovery   Kind = "recovery" // the end of an alarm
 	Service    Kind = "service"  // the daemon itself: started, reloaded, stopping
 	Created    Kind = "created"  // a new database, with nobody in it
+	Fallback   Kind = "fallback" // started by the copy of the last configuration: the file has a fault
 )
 
 // Drawn once at random (journalctl --new-id128), and never changed.
@@ -54,6 +55,7 @@ var messageIDs = map[Kind]string{
 	Recovery:   "85b0c05f255f4c369d4ec8f204357a63",
 	Service:    "4308ea648b1c437bbd424a842b29cae5",
 	Created:    "13954a5f6aec41d4beda9a4ae5af8f68",
+	Fallback:   "c672e952058248a5b04633ec911ffd5e",
 }
 
 // Event is one thing that happened. Empty fields are left out.
@@ -260,7 +262,7 @@ func quoted(s string) string {
 
 func (e Event) priority() journal.Priority {
 	switch {
-	case e.Kind == Alarm:
+	case e.Kind == Alarm, e.Kind == Fallback:
 		return journal.PriAlert
 	case e.Kind == Created:
 		return journal.PriWarning

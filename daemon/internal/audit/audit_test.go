@@ -60,7 +60,7 @@ func TestAnEventIsThereWhenRecordReturns(t *testing.T) {
 
 func TestEveryKindHasAMessageIDOfItsOwn(t *testing.T) {
 	seen := map[string]Kind{}
-	for _, kind := range []Kind{Login, Attempt, Activation, Reset, Disable, Enable, Remove, Refused, Alarm, Recovery, Service, Created} {
+	for _, kind := range []Kind{Login, Attempt, Activation, Reset, Disable, Enable, Remove, Refused, Alarm, Recovery, Service, Created, Fallback} {
 		id := messageIDs[kind]
 		if len(id) != 32 || seen[id] != "" {
 			t.Errorf("%s has MESSAGE_ID %q, which is %q's", kind, id, seen[id])

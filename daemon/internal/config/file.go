@@ -1,14 +1,20 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
+
+// CopyFile is the name, in the state directory, of the copy of the file that was
+// taken last.
+const CopyFile = "last-good.toml"
 
 // maxFile bounds the file, in bytes.
 const maxFile = 1 << 20
@@ -66,4 +72,43 @@ func checkFile(path string, f *os.File) error {
 		return &Error{Path: path, Text: fmt.Sprintf("others than its owner may write it (mode %04o), and could exempt themselves", info.Mode&0o7777), Hint: hint}
 	}
 	return nil
+}
+
+// Keep keeps what was taken in its copy, on the disk when it returns. Where that
+// fails there is no copy any more, as far as it can be taken away: what is in
+// the old one is not in force, and may be milder.
+func Keep(path string, content []byte) error {
+	if kept, err := Read(path); err == nil && bytes.Equal(kept, content) {
+		return nil
+	}
+	if err := replace(path, content); err != nil {
+		_ = os.Remove(path) // what fails is told of
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// replace writes the file as a whole, or not at all.
+func replace(path string, content []byte) error {
+	whole := path + ".new"
+	if err := os.Remove(whole); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a crash
+		return err
+	}
+	f, err := os.OpenFile(whole, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(whole) // it is of no use
+		return err
+	}
+	if err := os.Rename(whole, path); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path)) // its names are to last too
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -75,3 +75,56 @@ func TestALinkIsFollowedToTheFileThatCounts(t *testing.T) {
 		t.Error("a link to a file that all may write")
 	}
 }
+
+func TestKeep(t *testing.T) {
+	path := filepath.Join(t.TempDir(), CopyFile)
+	keep := func(content string) {
+		t.Helper()
+		if err := Keep(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := Read(path); err != nil || string(kept) != content {
+			t.Errorf("kept %q, %v; want %q", kept, err, content)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+		if there, err := os.ReadDir(filepath.Dir(path)); err != nil || len(there) != 1 {
+			t.Errorf("the folder has %v, %v", there, err)
+		}
+	}
+	keep("issuer = 'LPSE'\n")
+	first, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep("issuer = 'LPSE'\n")
+	if again, err := os.Stat(path); err != nil || !os.SameFile(first, again) {
+		t.Error("the same content was written again")
+	}
+	if err := os.WriteFile(path+".new", []byte("half a fi"), 0o400); err != nil { // as a crash leaves it
+		t.Fatal(err)
+	}
+	keep("issuer = 'LPSE Kudus'\n")
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	keep("issuer = 'LPSE Kudus'\n")
+}
+
+// A copy that could not be renewed is not what is in force: it goes.
+func TestACopyThatCannotBeRenewedGoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), CopyFile)
+	if err := Keep(path, []byte("# milder\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(path+".new/in the way", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Keep(path, []byte("# stricter\n")); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the old copy: %v", err)
+	}
+}
