@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -85,35 +86,38 @@ func TestSocketsAreRestarted(t *testing.T) {
 	})
 }
 
-// A reload takes the new configuration, and keeps the old one where the new
-// one does not parse; the daemon's process stays.
+// A reload takes the new configuration; where the new one has a fault it keeps the
+// old one, fails, and says why. The daemon's process stays.
 func TestReload(t *testing.T) {
 	everywhere(t, func(t *testing.T, o *office) {
 		o.mustWork(t)
 		pid := o.daemon()
-		path := o.Path(config)
-		before, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := os.WriteFile(path, before, 0o644); err != nil {
-				t.Error(err)
-			}
-			o.run(t, "systemctl", "reload", unit)
-		}()
-		for _, c := range []struct{ content, said string }{
-			{"contact = \"0291-1111\"\n", "configuration reloaded"},
-			{"contact = \"0291-2222\"\nno such line\n", config + ":2: "},
+		configure := o.configurable(t)
+		mark := o.mark(t)
+		configure("contact = \"0291-1111\"\n", 0o644)
+		o.run(t, "systemctl", "reload", unit)
+		o.awaitEntry(t, mark, "MESSAGE", "configuration reloaded")
+		for content, c := range map[string]struct {
+			mode os.FileMode
+			said string
+		}{
+			"contact = \"0291-2222\"\nno such line\n": {0o644, config + ":2: "},
+			"contact = \"0291-3333\"\n":               {0o666, config + ": others than its owner may write it"},
+			"contact = \"0291-4444\"\n":               {0o600, "chmod go+r " + config},
 		} {
 			mark := o.mark(t)
-			if err := os.WriteFile(path, []byte(c.content), 0o644); err != nil {
-				t.Fatal(err)
+			configure(content, c.mode)
+			if said, err := o.Run("systemctl", "reload", unit); err == nil {
+				t.Errorf("with %q, mode %o: the reload succeeds: %s", content, c.mode, said)
 			}
-			o.run(t, "systemctl", "reload", unit)
-			o.awaitEntry(t, mark, "MESSAGE", c.said)
+			if e := o.awaitEntry(t, mark, "MESSAGE", c.said); e["PRIORITY"] != "3" {
+				t.Errorf("no error: %v", e)
+			}
+			if said, _ := o.Run("systemctl", "status", unit); !strings.Contains(said, c.said) { // it exits with 0 as long as it runs
+				t.Errorf("systemctl status says\n%s", said)
+			}
 			if contact := contactOf(t, o); contact != "0291-1111" {
-				t.Errorf("with %q the contact is %q", c.content, contact)
+				t.Errorf("with %q the contact is %q", content, contact)
 			}
 		}
 		if now := o.daemon(); now != pid {
@@ -121,6 +125,50 @@ func TestReload(t *testing.T) {
 		}
 		o.mustWork(t)
 	})
+}
+
+// A configuration that got a fault, and a restart before anybody looked: what was
+// in force is in force again, and systemctl status says so.
+func TestAFaultyConfigurationAtTheStart(t *testing.T) {
+	everywhere(t, func(t *testing.T, o *office) {
+		configure := o.configurable(t)
+		configure("contact = \"0291-1111\"\n", 0o644)
+		o.run(t, "systemctl", "reload", unit)
+		configure("contact = \"0291-2222\n", 0o644)
+		mark := o.mark(t)
+		o.run(t, "systemctl", "restart", unit)
+		if e := o.awaitEntry(t, mark, "SPSE_TOTP_EVENT", "fallback"); e["PRIORITY"] != "1" || !strings.Contains(e["MESSAGE"], config+":1: ") {
+			t.Errorf("alarm %v", e)
+		}
+		if said := o.run(t, "systemctl", "status", unit); !strings.Contains(said, `Status: "started by the copy of its last configuration: `+config+":1: ") {
+			t.Errorf("systemctl status says\n%s", said)
+		}
+		if contact := contactOf(t, o); contact != "0291-1111" {
+			t.Errorf("the contact is %q", contact)
+		}
+		o.mustWork(t)
+	})
+}
+
+// configurable returns what writes the configuration till the test ends.
+func (o *office) configurable(t *testing.T) (configure func(content string, mode os.FileMode)) {
+	t.Helper()
+	path := o.Path(config)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	configure = func(content string, mode os.FileMode) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(path, []byte(content), mode), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		configure(string(before), 0o644)
+		o.run(t, "systemctl", "reload", unit)
+	})
+	return configure
 }
 
 // contactOf is the helpdesk that the daemon names.

@@ -93,6 +93,15 @@ func (f files) atReload() (configuration, error) {
 	return read(f.path, config.Host{Groups: host.GID, Zone: host.Zone(), New: time.Now()})
 }
 
+// check says whether a reload would take the file. The unit asks before it sends
+// SIGHUP, whose sender cannot be told, so that systemctl reload fails.
+func (f files) check() error {
+	if _, err := f.atReload(); err != nil {
+		return hinted{fmt.Errorf("the file is not taken, what is in force stays: %w", err), config.HintFor(err)}
+	}
+	return nil
+}
+
 // taken tells what there is to tell of a configuration that is in force now, and
 // keeps its copy.
 func (f files) taken(events *audit.Log, c configuration) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -249,6 +250,43 @@ func TestAnExemptionThatIsOver(t *testing.T) {
 	b.configure("[[rule]]", `verdict = "allow"`, "mandatory_from = 2022-04-11") // which is as it should be
 	d.signal(syscall.SIGHUP)
 	d.await(audit.Service, "configuration reloaded")
+}
+
+// --check says what a reload would, and does nothing.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	b := unitBench(t)
+	for name, c := range map[string]struct {
+		spoil func() error
+		said  string
+	}{
+		"in order": {func() error { return nil }, ""},
+		"a fault":  {func() error { b.configure("isuer = 7"); return nil }, `spse-totp.toml:6: unknown key "isuer"`},
+		"a group":  {func() error { b.configure("[[rule]]", `groups = ["no-such-group"]`); return nil }, "spse-totp.toml:7: groups has"},
+		"over": {func() error {
+			b.configure("[[rule]]", `verdict = "exempt"`, `reason = "x"`, "until = 2026-01-31")
+			return nil
+		}, "spse-totp.toml:9: until is over"},
+		"all may write it": {func() error { return os.Chmod(b.path("spse-totp.toml"), 0o666) }, "others than its owner"},
+		"missing":          {func() error { return os.Remove(b.path("spse-totp.toml")) }, "no such file"},
+	} {
+		b.configure()
+		if err := errors.Join(os.Chmod(b.path("spse-totp.toml"), 0o600), c.spoil()); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), b.program, "--check", "--config", b.path("spse-totp.toml"))
+		cmd.Env = append(os.Environ(), b.env...)
+		said, err := cmd.CombinedOutput()
+		if c.said == "" && (err != nil || len(said) > 0) {
+			t.Errorf("%s: %v: %s", name, err, said)
+		}
+		if c.said != "" && (cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(string(said), "error: ") || !strings.Contains(string(said), c.said) || !strings.Contains(string(said), "\nhint: ")) {
+			t.Errorf("%s: %v: %s", name, err, said)
+		}
+	}
+	if there, err := os.ReadDir(b.path("state")); err != nil || len(there) > 0 {
+		t.Errorf("it left %v, %v", there, err)
+	}
 }
 
 // A file that somebody else owns is his to change at any time.
