@@ -43,6 +43,8 @@ type Service struct {
 	Name    string
 	Auth    []Line
 	Account []Line
+
+	auth flow // Auth as libpam walks it
 }
 
 // Line is a line that runs a module.
@@ -216,7 +218,7 @@ func (r *pamReader) service(name string) (Service, error) {
 	if err := x.add(file, anyKind); err != nil {
 		return Service{}, err
 	}
-	return Service{Name: name, Auth: x.lines[Auth], Account: x.lines[Account]}, nil
+	return Service{Name: name, Auth: x.auth.lines(), Account: x.account.lines(), auth: x.auth}, nil
 }
 
 // isPart says whether the service is none, but a file that others include and
@@ -264,10 +266,12 @@ func (r *pamReader) file(name string) (*pamFile, error) {
 
 // expansion is the stacks of one service while their files are read.
 type expansion struct {
-	reader *pamReader
-	lines  map[Kind][]Line
-	open   []*pamFile // that include one another, the service's own first
-	read   int        // lines so far
+	reader  *pamReader
+	auth    flow
+	account flow
+	open    []*pamFile // that include one another, the service's own first
+	level   int        // of substacks among them
+	read    int        // lines so far
 }
 
 // add takes over the statements of a file, of one kind or of any.
@@ -286,24 +290,31 @@ func (x *expansion) add(file *pamFile, only Kind) error {
 			x.reader.fault(file.at(s.line), fmt.Sprintf("more than %d lines for one service", maxStack))
 			return nil
 		}
+		if s.include == "" || s.substack {
+			x.keep(of, step{Line: Line{file.at(s.line), s.module, s.arguments}, control: s.control, level: x.level})
+		}
 		if s.include == "" {
-			x.keep(of, Line{file.at(s.line), s.module, s.arguments})
-		} else if err := x.include(file.at(s.line), s.include, of); err != nil {
+			continue
+		}
+		if err := x.include(file.at(s.line), s, of); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (x *expansion) keep(of Kind, line Line) {
-	if x.lines == nil {
-		x.lines = make(map[Kind][]Line)
+func (x *expansion) keep(of Kind, s step) {
+	switch of {
+	case Auth:
+		x.auth = append(x.auth, s)
+	case Account:
+		x.account = append(x.account, s)
 	}
-	x.lines[of] = append(x.lines[of], line)
 }
 
 // include adds the file that a line includes.
-func (x *expansion) include(at Place, name string, only Kind) error {
+func (x *expansion) include(at Place, s statement, only Kind) error {
+	name := s.include
 	if !strings.HasPrefix(name, "/") {
 		name = path.Join("/", pamFolder, name)
 	}
@@ -323,5 +334,9 @@ func (x *expansion) include(at Place, name string, only Kind) error {
 		return nil
 	}
 	x.reader.included[below] = true
+	if s.substack {
+		x.level++
+		defer func() { x.level-- }()
+	}
 	return x.add(file, only)
 }

@@ -12,6 +12,7 @@ type Codes struct {
 	Lines   []CodeLine // of our module, by place
 	LeftOut []string   // services, sorted: a line of ours is in their auth stack, and they are asked for no code
 	Void    []Void
+	Early   []Early // by place
 }
 
 // CodeLine is a line of our module. It may be in the stacks of many services.
@@ -48,7 +49,7 @@ const (
 // Codes says what the lines of our module do.
 func (p PAM) Codes() Codes {
 	lines := p.codeLines()
-	return Codes{Lines: lines, LeftOut: p.leftOut(), Void: p.void(lines)}
+	return Codes{Lines: lines, LeftOut: p.leftOut(), Void: p.void(lines), Early: p.early()}
 }
 
 // codeLines finds the lines of our module, each once.

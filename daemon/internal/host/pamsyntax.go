@@ -22,6 +22,8 @@ type statement struct {
 	line      int
 	kind      Kind
 	include   string // empty where it runs a module
+	substack  bool   // what is included is a stack of its own
+	control   control
 	module    string
 	arguments []string
 }
@@ -105,11 +107,11 @@ func parseStatement(l logicalLine) (s statement, fault string) {
 	if len(words) < 3 || words[2] == "" {
 		return s, incomplete
 	}
-	if control := lower(words[1]); control == "include" || control == "substack" {
-		s.include = words[2]
+	if word := lower(words[1]); word == "include" || word == "substack" {
+		s.include, s.substack = words[2], word == "substack"
 		return s, ""
 	}
-	s.module, s.arguments = words[2], words[3:]
+	s.control, s.module, s.arguments = parseControl(words[1]), words[2], words[3:]
 	return s, ""
 }
 

@@ -1,0 +1,192 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	sshFolder     = "etc/ssh"
+	sshdConfig    = "etc/ssh/sshd_config"
+	maxSSHDepth   = 16  // files that include one another
+	maxSSHFiles   = 256 // read in all, so that includes cannot multiply without end
+	maxSSHDConfig = 1 << 20
+)
+
+// DefaultGraceTime is sshd's, for a whole login (LoginGraceTime).
+const DefaultGraceTime = 120 * time.Second
+
+// SSHD is what sshd_config(5) says of logins. What a machine's sshd is told on
+// its command line is not seen.
+type SSHD struct {
+	settings []sshdSetting // in their order: of each keyword the first counts
+}
+
+type sshdSetting struct {
+	keyword string // in lower case
+	values  []string
+	match   bool // of a Match block: it holds for some alone, and there before the others
+}
+
+// ReadSSHD reads the configuration of the machine with that root folder. One
+// without an sshd has none, which is no error.
+func ReadSSHD(root fs.FS) (SSHD, error) {
+	r := sshdReader{root: root}
+	if err := r.read(sshdConfig, false, 0); err != nil {
+		return SSHD{}, fmt.Errorf("reading sshd's configuration: %w", err)
+	}
+	return r.found, nil
+}
+
+// ProvesFirst says whether a login comes to PAM's auth stack only after another
+// method has proved who it is, such as a key: all lists of AuthenticationMethods
+// begin with one, also in Match blocks.
+func (s SSHD) ProvesFirst() bool {
+	always := false
+	for _, setting := range s.all("authenticationmethods") {
+		if !slices.ContainsFunc(setting.values, beginsWithPAM) {
+			always = always || !setting.match
+			continue
+		}
+		return false
+	}
+	return always
+}
+
+// beginsWithPAM says whether a list of methods may come to PAM first.
+func beginsWithPAM(methods string) bool {
+	first, _, _ := strings.Cut(methods, ",")
+	first, _, _ = strings.Cut(first, ":") // a device
+	return !slices.Contains([]string{"publickey", "hostbased", "gssapi-with-mic"}, first)
+}
+
+// GraceTime is how long a login may take; 0 is for ever.
+func (s SSHD) GraceTime() time.Duration {
+	for _, setting := range s.all("logingracetime") {
+		if !setting.match && len(setting.values) > 0 {
+			return sshdTime(setting.values[0])
+		}
+	}
+	return DefaultGraceTime
+}
+
+// all are the settings that may count: those of Match blocks, and the first of
+// the others.
+func (s SSHD) all(keyword string) []sshdSetting {
+	var all []sshdSetting
+	general := false
+	for _, setting := range s.settings {
+		if setting.keyword != keyword || general && !setting.match {
+			continue
+		}
+		general = general || !setting.match
+		all = append(all, setting)
+	}
+	return all
+}
+
+// sshdTime reads 120, 2m or 1h30m; what sshd would not take is its default.
+func sshdTime(text string) time.Duration {
+	if text == "none" {
+		return 0
+	}
+	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+	var total time.Duration
+	for rest := strings.ToLower(text); rest != ""; {
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+		n, err := strconv.ParseUint(rest[:digits], 10, 16)
+		if err != nil {
+			return DefaultGraceTime
+		}
+		unit := time.Second
+		if rest = rest[digits:]; rest != "" {
+			if unit = units[rest[0]]; unit == 0 {
+				return DefaultGraceTime
+			}
+			rest = rest[1:]
+		}
+		total += time.Duration(n) * unit
+	}
+	return total
+}
+
+type sshdReader struct {
+	root  fs.FS
+	found SSHD
+	files int
+}
+
+// read reads one file; within says that a Match block includes it.
+func (r *sshdReader) read(name string, within bool, depth int) error {
+	if r.files++; r.files > maxSSHFiles || depth > maxSSHDepth {
+		return fmt.Errorf("/%s: too many files include one another", name)
+	}
+	content, err := fs.ReadFile(r.root, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return rooted(name, err)
+	case len(content) > maxSSHDConfig:
+		return fmt.Errorf("/%s: too long for a configuration", name)
+	}
+	match := within
+	for line := range strings.Lines(string(content)) {
+		words := sshdWords(line)
+		if len(words) == 0 {
+			continue
+		}
+		keyword, values := strings.ToLower(words[0]), words[1:]
+		switch keyword {
+		case "match":
+			match = within || !slices.Equal(values, []string{"all"})
+		case "include":
+			for _, pattern := range values {
+				if err := r.include(pattern, match, depth); err != nil {
+					return err
+				}
+			}
+		default:
+			r.found.settings = append(r.found.settings, sshdSetting{keyword, values, match})
+		}
+	}
+	return nil
+}
+
+// include reads what the pattern stands for, in the order of names.
+func (r *sshdReader) include(pattern string, match bool, depth int) error {
+	if !strings.HasPrefix(pattern, "/") {
+		pattern = path.Join("/", sshFolder, pattern)
+	}
+	names, err := fs.Glob(r.root, path.Clean(pattern)[1:])
+	if err != nil {
+		return nil // no pattern: sshd finds nothing either
+	}
+	for _, name := range names {
+		if err := r.read(name, match, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sshdWords are the words of a line: keyword and values, a = after the keyword
+// being a blank, and quotes around a value taken off.
+func sshdWords(line string) []string {
+	line, _, _ = strings.Cut(line, "#")
+	keyword, rest, found := strings.Cut(strings.TrimSpace(line), "=")
+	if found && !strings.ContainsAny(strings.TrimSpace(keyword), " \t") {
+		line = keyword + " " + rest
+	}
+	words := strings.Fields(line)
+	for i, word := range words {
+		words[i] = strings.Trim(word, `"`)
+	}
+	return words
+}
