@@ -108,7 +108,7 @@ var (
 	someService = rapid.SampledFrom([]string{"sshd", "sudo", "login"})
 	someAccount = rapid.SampledFrom([]string{"budi", "siti", "admin"})
 	someGroup   = rapid.SampledFrom([]uint32{4, 27, 30000})
-	someNetwork = rapid.SampledFrom(nets("203.0.113.0/24", "203.0.113.128/25", "0.0.0.0/0", "2001:db8::/32", "::/0"))
+	someNetwork = rapid.SampledFrom(nets("203.0.113.0/24", "203.0.113.0/25", "203.0.113.128/25", "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "2001:db8::/32", "::/0"))
 	someRHost   = rapid.SampledFrom([]string{"", "203.0.113.7", "203.0.113.200", "198.51.100.7", "2001:db8::7"})
 	someEnd     = rapid.SampledFrom([]time.Time{noon.Add(-time.Hour), noon, tomorrow})
 )
@@ -217,18 +217,116 @@ func TestNeededGroups(t *testing.T) {
 	}
 }
 
-// A rule that is said never to decide never does.
-func TestWhatIsCoveredNeverDecides(t *testing.T) {
+// A rule is said never to decide where none of all logins there are is decided by
+// it, and only there.
+func TestWhatNeverDecidesIsFound(t *testing.T) {
+	var logins []Login
+	for _, service := range []string{"sshd", "sudo", "login", "other"} {
+		for _, account := range []string{"budi", "siti", "admin", "other"} {
+			for _, groups := range [][]uint32{nil, {4}, {27}, {30000}} {
+				for _, rhost := range []string{"", "203.0.113.7", "203.0.113.200", "10.0.0.1", "198.51.100.7", "2001:db8::7", "2001:db9::7"} {
+					logins = append(logins, Login{Realm: onlyRealm, Service: service, Account: account, Groups: groups, GroupsKnown: true, RHost: rhost, Now: noon})
+				}
+			}
+		}
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		p, login := drawPolicy(t), drawLogin(t)
-		decided := p.Decide(login).Rule
+		p := drawPolicy(t)
+		for i := range p.Rules {
+			p.Rules[i].Realm = rapid.SampledFrom([]string{"", onlyRealm}).Draw(t, "realm")
+		}
+		decides := make(map[*Rule]bool)
+		for _, login := range logins {
+			decides[p.Decide(login).Rule] = true
+		}
 		for j := range p.Rules {
-			covered := slices.ContainsFunc(p.Rules[:j], func(earlier Rule) bool { return earlier.covers(&p.Rules[j]) })
-			if covered && decided == &p.Rules[j] {
-				t.Fatalf("rule %d decides", j)
+			rule := &p.Rules[j]
+			if rule.LostGroup || slices.ContainsFunc(p.Rules[:j], func(r Rule) bool { return r.LostGroup }) {
+				continue // fits perhaps, and may decide by being the strictest
+			}
+			if covered := coveredBy(p.Rules[:j], rule) != nil; covered == decides[rule] {
+				t.Fatalf("rule %d of %+v: covered %v, decides %v", j, p.Rules, covered, decides[rule])
 			}
 		}
 	})
+}
+
+// The lines that are named are those it takes.
+func TestCoveredBy(t *testing.T) {
+	for name, c := range map[string]struct {
+		rules []Rule // the last one is looked at
+		want  []int
+	}{
+		"two halves":               {[]Rule{{From: nets("10.0.0.0/9")}, {From: nets("198.51.100.0/24")}, {From: nets("10.128.0.0/9")}, {From: nets("10.0.0.0/8")}}, []int{1, 3}},
+		"a quarter is missing":     {[]Rule{{From: nets("10.0.0.0/9")}, {From: nets("10.192.0.0/10")}, {From: nets("10.0.0.0/8")}}, nil},
+		"one is enough":            {[]Rule{{From: nets("10.0.0.0/9", "10.128.0.0/9")}, {From: nets("10.0.0.0/8", "2001:db8::/32")}, {From: nets("10.0.0.0/8")}}, []int{1}},
+		"accounts of two rules":    {[]Rule{{Accounts: []string{"budi"}}, {Accounts: []string{"siti", "admin"}}, {Accounts: []string{"budi", "siti"}}}, []int{1, 2}},
+		"groups of two rules":      {[]Rule{{Groups: []uint32{4}}, {Groups: []uint32{27}}, {Groups: []uint32{27, 4}}}, []int{1, 2}},
+		"by service and by person": {[]Rule{{Services: []string{"sudo"}}, {Accounts: []string{"budi"}}, {Services: []string{"sudo", "sshd"}, Accounts: []string{"budi"}}}, []int{1, 2}},
+		"not at the machine":       {[]Rule{{From: nets("0.0.0.0/0", "::/0")}, {}}, nil},
+		"the only realm":           {[]Rule{{Realm: "host"}, {Accounts: []string{"budi"}}}, []int{1}},
+		"and the other way round":  {[]Rule{{}, {Realm: "host"}}, []int{1}},
+		"a group that is gone":     {[]Rule{{}, {LostGroup: true}}, nil},
+		"by one that is gone":      {[]Rule{{LostGroup: true}, {Groups: []uint32{4}}}, nil},
+		"too many to look at":      {[]Rule{{}, {Accounts: slices.Repeat([]string{"budi"}, maxCells+1)}}, nil},
+	} {
+		for i := range c.rules {
+			c.rules[i].Line = i + 1
+		}
+		last := len(c.rules) - 1
+		if got := coveredBy(c.rules[:last], &c.rules[last]); !slices.Equal(got, c.want) {
+			t.Errorf("%s: by lines %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// Exemptions that are everybody's, alone or together.
+func TestWhatCouldExemptEveryone(t *testing.T) {
+	var slash8 []netip.Prefix
+	for i := range 16 {
+		slash8 = append(slash8, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(20 + 2*i)}), 8))
+	}
+	exempt := func(r Rule) Rule {
+		r.Verdict, r.Ends = Exempt, tomorrow
+		return r
+	}
+	host := []Person{{"budi", []uint32{4, 100}}, {"siti", []uint32{27, 100}}}
+	for name, c := range map[string]struct {
+		rules []Rule
+		want  map[int]string // by line: what the text says after "everyone"
+	}{
+		"halves of two rules":           {[]Rule{exempt(Rule{From: slash8[:8]}), exempt(Rule{From: slash8[8:]})}, map[int]string{2: ", with the one of line 1: together"}},
+		"many networks":                 {[]Rule{exempt(Rule{From: slash8})}, map[int]string{1: ": it names neither"}},
+		"an office's":                   {[]Rule{exempt(Rule{From: nets("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "2001:db8::/32")})}, nil},
+		"two of different services":     {[]Rule{exempt(Rule{From: slash8[:8], Services: []string{"sudo"}}), exempt(Rule{From: slash8[8:], Services: []string{"sshd"}})}, nil},
+		"a group that holds everybody":  {[]Rule{exempt(Rule{Groups: []uint32{100}})}, map[int]string{1: ": all 2 people of this host are in its accounts and groups"}},
+		"in one service":                {[]Rule{exempt(Rule{Groups: []uint32{100}, Services: []string{"su"}})}, map[int]string{1: ": all 2 people"}},
+		"from an office":                {[]Rule{exempt(Rule{Groups: []uint32{100}, From: nets("203.0.113.0/24")})}, nil},
+		"by name":                       {[]Rule{exempt(Rule{Accounts: []string{"budi", "siti"}})}, map[int]string{1: ": all 2 people"}},
+		"one of them":                   {[]Rule{exempt(Rule{Accounts: []string{"budi"}})}, nil},
+		"both, by two rules":            {[]Rule{exempt(Rule{Groups: []uint32{4}}), exempt(Rule{Groups: []uint32{9}}), exempt(Rule{Accounts: []string{"siti"}})}, map[int]string{3: ", with the one of line 1: all 2 people of this host are in their accounts and groups"}},
+		"one of them has to before":     {[]Rule{{Accounts: []string{"siti"}, Verdict: Require}, exempt(Rule{Groups: []uint32{100}})}, nil},
+		"one of them has to, somewhere": {[]Rule{{Accounts: []string{"siti"}, From: nets("203.0.113.0/24"), Verdict: Require}, exempt(Rule{Groups: []uint32{100}})}, map[int]string{2: ": all 2 people"}},
+	} {
+		p := Policy{Rules: c.rules}
+		for i := range p.Rules {
+			p.Rules[i].Line = i + 1
+		}
+		got := p.Review(noon, host...)
+		if len(got) != len(c.want) {
+			t.Errorf("%s: %+v, want %v", name, got, c.want)
+			continue
+		}
+		for _, f := range got {
+			if want := "this rule could exempt everyone" + c.want[f.Line]; !strings.HasPrefix(f.Text, want) {
+				t.Errorf("%s: line %d: %q, want %q", name, f.Line, f.Text, want)
+			}
+		}
+	}
+	lone := Policy{Rules: []Rule{exempt(Rule{Accounts: []string{"budi"}})}}
+	if got := lone.Review(noon, host[0]); len(got) > 0 {
+		t.Errorf("who is alone on his host: %v", got)
+	}
 }
 
 func TestReview(t *testing.T) {
@@ -252,7 +350,7 @@ func TestReview(t *testing.T) {
 			t.Errorf("line %d: nothing to do about it", f.Line)
 		}
 	}
-	if want := (map[int]string{2: "never", 3: "is", 4: "could", 5: "could", 7: "could", 10: "never", 11: "names"}); !maps.Equal(got, want) {
+	if want := (map[int]string{2: "never", 3: "is", 4: "could", 5: "could", 7: "could", 8: "never", 10: "never", 11: "names"}); !maps.Equal(got, want) {
 		t.Errorf("findings %v, want %v", got, want)
 	}
 }
@@ -265,6 +363,9 @@ func TestTwins(t *testing.T) {
 	}}
 	if first, second, ok := twins.Twins(); !ok || first.Line != 1 || second.Line != 3 {
 		t.Errorf("got lines %d and %d, %v", first.Line, second.Line, ok)
+	}
+	if _, _, ok := (Policy{Rules: []Rule{{Line: 1, Realm: "host"}, {Line: 2}}}).Twins(); !ok {
+		t.Error("the only realm is another than all")
 	}
 	if _, _, ok := (Policy{Rules: []Rule{{Line: 1, LostGroup: true}, {Line: 2, LostGroup: true}}}).Twins(); ok {
 		t.Error("two groups that are gone are one")

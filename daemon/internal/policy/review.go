@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -36,7 +37,7 @@ func (r *Rule) conditions() string {
 	if r.LostGroup { // which one is not known any more
 		return fmt.Sprint("line ", r.Line)
 	}
-	return fmt.Sprintf("%q %q %q %v %v", r.Realm, ordered(r.Services, strings.Compare), ordered(r.Accounts, strings.Compare),
+	return fmt.Sprintf("%q %q %q %v %v", r.realm(), ordered(r.Services, strings.Compare), ordered(r.Accounts, strings.Compare),
 		ordered(r.Groups, cmp.Compare), ordered(r.From, netip.Prefix.Compare))
 }
 
@@ -46,74 +47,77 @@ func ordered[T comparable](values []T, compare func(a, b T) int) []T {
 
 // Review finds rules that never decide, exemptions that could be everybody's,
 // and those whose date has passed. An allow whose date has passed has done its
-// work: from then on it requires, as it says.
-func (p Policy) Review(now time.Time) []Finding {
+// work: from then on it requires, as it says. The people are the host's, where it
+// is known who they are: exemptions that name them all are found then.
+func (p Policy) Review(now time.Time, people ...Person) []Finding {
 	var findings []Finding
 	for j := range p.Rules {
 		rule := &p.Rules[j]
-		i := slices.IndexFunc(p.Rules[:j], func(earlier Rule) bool { return earlier.covers(rule) })
+		by := coveredBy(p.Rules[:j], rule)
 		switch {
 		case rule.LostGroup:
 			findings = append(findings, Finding{rule.Line,
 				"this rule names a group that is gone: of nobody it is known whether it fits, and the strictest holds",
 				"make the group again, or take it out of the rule"})
-		case i >= 0:
+		case len(by) > 0:
+			does := "fits all of its logins, and comes first"
+			if len(by) > 1 {
+				does = "together fit all of its logins, and come first"
+			}
 			findings = append(findings, Finding{rule.Line,
-				fmt.Sprintf("this rule never decides: the one of line %d fits all of its logins, and comes first", p.Rules[i].Line),
-				fmt.Sprintf("take it out, or put it before line %d", p.Rules[i].Line)})
+				fmt.Sprintf("this rule never decides: %s %s", rulesOf(by), does),
+				fmt.Sprintf("take it out, or put it before line %d", by[0])})
 		case rule.Verdict != Exempt:
 		case rule.Over(now):
 			findings = append(findings, Finding{rule.Line,
 				"this exemption is over: who it fits has to give a code",
 				"take it out, or give it a new date"})
-		case !rule.narrow():
-			findings = append(findings, Finding{rule.Line,
-				"this rule could exempt everyone: it names neither accounts nor groups, nor a network that is not nearly all there are",
-				"add accounts, groups or from; where everyone is meant, leave it, and look at its date"})
+		default:
+			findings = append(findings, p.exemptsEveryone(j, now, people)...)
 		}
 	}
 	return findings
 }
 
-// narrow says whether the rule is about some people alone.
-func (r *Rule) narrow() bool {
-	return len(r.Accounts) > 0 || r.asksForGroups() || len(r.From) > 0 && !slices.ContainsFunc(r.From, wide)
-}
-
-// wide says whether a network is more than anybody's own: shorter than the /8 and
-// /16 that are the largest given to one owner. Two halves are all addresses too.
-func wide(network netip.Prefix) bool {
-	if network.Addr().Is4() {
-		return network.Bits() < 8
+// exemptsEveryone says whether the rule of that index does, alone or with others.
+func (p Policy) exemptsEveryone(index int, now time.Time, people []Person) []Finding {
+	e := exemptions{p.Rules, now}
+	who, hint := "it names neither accounts nor groups, nor a network that is not nearly all there are",
+		"add accounts, groups or from; where everyone is meant, leave it, and look at its date"
+	others, ok := e.together(stranger, index)
+	if ok && len(others) > 0 {
+		who = "together they name neither accounts nor groups, and nearly all networks there are"
 	}
-	return network.Bits() < 16
-}
-
-// covers says whether every login that fits other fits r.
-func (r *Rule) covers(other *Rule) bool {
-	return (r.Realm == "" || r.Realm == other.Realm) &&
-		holdsAll(r.Services, other.Services) &&
-		holdsAll(r.Accounts, other.Accounts) &&
-		!r.LostGroup && !other.LostGroup && holdsAll(r.Groups, other.Groups) &&
-		networksHold(r.From, other.From)
-}
-
-// holdsAll says whether the values of one condition hold all of the other's; no
-// value at all holds everything.
-func holdsAll[T comparable](some, others []T) bool {
-	if len(some) == 0 {
-		return true
+	if !ok && len(people) > 1 { // of one alone it is his own exemption
+		who, hint = fmt.Sprintf("all %d people of this host are in its accounts and groups", len(people)),
+			"take out the group that holds everybody; where everyone is meant, leave it, and look at its date"
+		if others, ok = e.together(people, index); len(others) > 0 {
+			who = fmt.Sprintf("all %d people of this host are in their accounts and groups", len(people))
+		}
 	}
-	return len(others) > 0 && !slices.ContainsFunc(others, func(v T) bool { return !slices.Contains(some, v) })
+	if !ok {
+		return nil
+	}
+	rule := &p.Rules[index]
+	if len(others) == 0 {
+		return []Finding{{rule.Line, "this rule could exempt everyone: " + who, hint}}
+	}
+	var lines []int
+	for _, i := range others {
+		lines = append(lines, p.Rules[i].Line)
+	}
+	return []Finding{{rule.Line, fmt.Sprintf("this rule could exempt everyone, with %s: %s", rulesOf(lines), who), hint}}
 }
 
-func networksHold(some, others []netip.Prefix) bool {
-	if len(some) == 0 {
-		return true
+// rulesOf are the rules of these lines, of which there is one at least.
+func rulesOf(lines []int) string {
+	if len(lines) == 1 {
+		return fmt.Sprintf("the one of line %d", lines[0])
 	}
-	return len(others) > 0 && !slices.ContainsFunc(others, func(inner netip.Prefix) bool {
-		return !slices.ContainsFunc(some, func(outer netip.Prefix) bool {
-			return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
-		})
-	})
+	last := len(lines) - 1
+	var texts []string
+	for _, line := range lines[:last] {
+		texts = append(texts, strconv.Itoa(line))
+	}
+	return fmt.Sprintf("those of lines %s and %d", strings.Join(texts, ", "), lines[last])
 }
