@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -25,10 +26,12 @@ passed in its line.
 
 Behind # it says which rules there are on who must give a Security Code (of a login
 the first that fits decides), which lines of this host's PAM stacks ask for codes, and
-which services they leave out by services=. A name there that is no service, such as
-a typing error, leaves a door open, as does a rule that could exempt everyone: stderr
-says so, as "warning:" and "hint:". A line that the module would refuse, and with it
-every login, is an error.`,
+which services they leave out by services=. What may leave a door open is told on
+stderr, as "warning:" and "hint:": a name in services= that is no service, a rule that
+could exempt everyone or never decides, a user in a rule whom the host does not know,
+a line of the module that a wrong password comes to, for there a stranger could
+activate with a phone of his own; and a login that ends before an activation does. A
+line that the module would refuse, and with it every login, is an error.`,
 		Example: `  spse-totp config check
   spse-totp config check --config ./spse-totp.toml --json`,
 		Args: wanted(cobra.NoArgs),
@@ -41,21 +44,22 @@ every login, is an error.`,
 	return c
 }
 
-// configCheck checks the configuration, and the PAM stacks below the root.
+// configCheck checks the configuration, and what the host below the root makes
+// of it.
 func (a *app) configCheck(ctx context.Context, root fs.FS, users users) error {
 	c, err := loadConfigAt(a.configPath, time.Now())
 	if err != nil {
 		return err
 	}
-	stacks, err := readPAM(root)
+	m, err := readMachine(root)
 	if err != nil {
 		return err
 	}
-	pam, err := checkPAM(stacks)
+	pam, err := checkPAM(m)
 	if err != nil {
 		return err
 	}
-	rules := a.checkRules(c.Policy, stacks, time.Now())
+	rules := a.checkRules(ctx, c.Policy, m, users, time.Now())
 	for _, r := range c.Policy.Rules {
 		rules.Warnings = append(rules.Warnings, a.groupsUnknown(ctx, r, users)...)
 	}
@@ -77,6 +81,33 @@ func (a *app) configCheck(ctx context.Context, root fs.FS, users users) error {
 		return err
 	}
 	return a.printPAM(pam)
+}
+
+// machine is what `config check` reads of the host.
+type machine struct {
+	pam          host.PAM
+	sshd         host.SSHD
+	loginTimeout time.Duration
+	people       []host.Person
+}
+
+// readMachine reads the files below the root.
+func readMachine(root fs.FS) (machine, error) {
+	var m machine
+	for _, read := range []func() error{
+		func() (err error) { m.pam, err = host.ReadPAM(root); return },
+		func() (err error) { m.sshd, err = host.ReadSSHD(root); return },
+		func() (err error) { m.loginTimeout, err = host.LoginTimeout(root); return },
+		func() (err error) { m.people, err = host.People(root); return },
+	} {
+		switch err := read(); {
+		case errors.Is(err, fs.ErrPermission):
+			return machine{}, failed(err.Error(), "as root: sudo spse-totp config check")
+		case err != nil:
+			return machine{}, failed(err.Error(), "correct that, then look again: spse-totp config check")
+		}
+	}
+	return m, nil
 }
 
 // warning is what an administrator may want otherwise.
@@ -111,6 +142,7 @@ func settings(c config.Config) []setting {
 		{"language", string(c.Language)},
 		{"issuer", c.Issuer},
 		{"contact", c.Contact},
+		{"first_activation", "password"}, // there is no other yet
 		{"socket_directory", c.SocketDirectory},
 		{"state_directory", c.StateDirectory},
 		{"keyset", c.Keyset},

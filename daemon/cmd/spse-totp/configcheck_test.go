@@ -16,7 +16,7 @@ import (
 
 // stacks is a host whose /etc/pam.d has sudo, cron, and these files.
 func stacks(files map[string]string) fs.FS {
-	const full = "auth required pam_unix.so\naccount required pam_unix.so\n"
+	const full = "auth requisite pam_unix.so\naccount required pam_unix.so\n"
 	host := fstest.MapFS{"etc/pam.d/sudo": {Data: []byte(full)}, "etc/pam.d/cron": {Data: []byte(full)}, "etc/pam.d/sshd": {Data: []byte(full)}}
 	for name, content := range files {
 		host["etc/pam.d/"+name] = &fstest.MapFile{Data: []byte(content)}
@@ -27,7 +27,7 @@ func stacks(files map[string]string) fs.FS {
 // sshdWith is sshd's stack with two lines of the module.
 func sshdWith(arguments string) map[string]string {
 	line := " required pam_spse_totp.so " + arguments + "\n"
-	return map[string]string{"sshd": "auth required pam_unix.so\nauth" + line + "account required pam_unix.so\naccount" + line}
+	return map[string]string{"sshd": "auth requisite pam_unix.so\nauth" + line + "account required pam_unix.so\naccount" + line}
 }
 
 // configCheckOn runs `config check` on a host with an empty configuration; what
@@ -48,7 +48,9 @@ func configCheckOf(t *testing.T, host fs.FS, configuration string, asJSON bool) 
 	}
 	out, errs := tempFile(t), tempFile(t)
 	a := &app{stdout: out, stderr: errs, configPath: path, json: asJSON}
-	if err := a.configCheck(t.Context(), host, &roster{lost: []uint32{30009}}); err != nil {
+	known := people("budi", "siti", "joko")
+	known.lost = []uint32{30009}
+	if err := a.configCheck(t.Context(), host, known); err != nil {
 		status = a.tell(err)
 	}
 	stdout = content(t, out)
@@ -80,9 +82,9 @@ func TestConfigCheckSaysWhereCodesAreAskedFor(t *testing.T) {
 			"# /etc/pam.d/sshd:2: asks for a Security Code: sshd\n# /etc/pam.d/sshd:4: refuses who gave no Security Code: no service",
 			"warning: services=sudo: no auth line of the module acts for sudo, which asks for no Security Code (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)\n" +
 				"hint: add the line to /etc/pam.d/sudo, or take sudo out of services="},
-		"the account line was forgotten": {map[string]string{"sshd": "auth required pam_spse_totp.so account=sshd\naccount required pam_unix.so\n"}, exitDone,
-			"# /etc/pam.d/sshd:1: asks for a Security Code: sshd",
-			"warning: account=sshd: no account line of the module acts for sshd: a login by key alone needs no Security Code (/etc/pam.d/sshd:1)\n" +
+		"the account line was forgotten": {map[string]string{"sshd": "auth requisite pam_unix.so\nauth required pam_spse_totp.so account=sshd\naccount required pam_unix.so\n"}, exitDone,
+			"# /etc/pam.d/sshd:2: asks for a Security Code: sshd",
+			"warning: account=sshd: no account line of the module acts for sshd: a login by key alone needs no Security Code (/etc/pam.d/sshd:2)\n" +
 				"hint: add such a line with account=sshd to /etc/pam.d/sshd, or take sshd out of account="},
 		"account= of whom services= leaves out": {sshdWith("services=cron account=sshd"), exitDone,
 			"# /etc/pam.d/sshd:2: asks for a Security Code: no service\n# /etc/pam.d/sshd:4: refuses who gave no Security Code: no service\n" +
@@ -91,8 +93,8 @@ func TestConfigCheckSaysWhereCodesAreAskedFor(t *testing.T) {
 				"hint: add the line to /etc/pam.d/cron, or take cron out of services=\n" +
 				"warning: account=sshd: services= of the same line leaves sshd out: it does nothing there (/etc/pam.d/sshd:2 and /etc/pam.d/sshd:4)\n" +
 				"hint: add sshd to services=, or take it out of account="},
-		"one prompt": {map[string]string{"sshd": "auth optional pam_spse_totp.so split=6\nauth required pam_spse_totp.so\n"}, exitDone,
-			"# /etc/pam.d/sshd:1: asks for password and Security Code in one: sshd\n# /etc/pam.d/sshd:2: asks for a Security Code: sshd", ""},
+		"one prompt": {map[string]string{"sshd": "auth optional pam_spse_totp.so split=6\nauth requisite pam_unix.so\nauth required pam_spse_totp.so\n"}, exitDone,
+			"# /etc/pam.d/sshd:1: asks for password and Security Code in one: sshd\n# /etc/pam.d/sshd:3: asks for a Security Code: sshd", ""},
 		"an argument that is none": {sshdWith("servces=sshd"), exitFailed, "",
 			"error: /etc/pam.d/sshd:2: the module refuses the argument \"servces=sshd\", and with it every login of: sshd\n" +
 				"hint: correct the line, or take it away, then look again: spse-totp config check"},
@@ -118,6 +120,7 @@ func TestConfigCheckSaysTheSameInJSON(t *testing.T) {
 	status, stdout, stderr := configCheckOn(t, stacks(sshdWith("services=sshdd")), true)
 	const want = `{
   "contact": "",
+  "first_activation": "password",
   "issuer": "LPSE",
   "keyset": "/etc/spse-totp/keyset.json",
   "language": "id",
@@ -208,6 +211,87 @@ func TestConfigCheckRefusesWhatAReloadWould(t *testing.T) {
 	a := &app{stdout: tempFile(t), stderr: errs, configPath: path}
 	if status := a.tell(a.configCheck(t.Context(), stacks(nil), &roster{})); status != exitFailed || !strings.Contains(content(t, errs), "mode 0664") || !strings.Contains(content(t, errs), "\nhint: if its content is right: chown root:root ") {
 		t.Errorf("a file that others may write: status %d\n%s", status, content(t, errs))
+	}
+}
+
+// What a stranger could do by a stack, and how to write it.
+func TestConfigCheckSaysWhereAStrangerCouldActivate(t *testing.T) {
+	const (
+		ours      = "auth required pam_spse_totp.so\n"
+		strangers = "a stranger could activate a phone of his own for who never was activated, in sshd: "
+		keyFirst  = "AuthenticationMethods publickey,keyboard-interactive\n"
+	)
+	for what, c := range map[string]struct{ sshd, config, want string }{
+		"required": {"auth required pam_unix.so\n" + ours, "", "warning: /etc/pam.d/sshd:2: " + strangers + "/etc/pam.d/sshd:1 (pam_unix.so) goes on after a wrong password\n" +
+			"hint: write that line as: auth requisite pam_unix.so; or as in Debian's common-auth: [success=1 default=ignore], and below it: auth requisite pam_deny.so, then: auth required pam_permit.so"},
+		"requisite, as the hint says": {"auth requisite pam_unix.so\n" + ours, "", ""},
+		"as Debian, as the hint says": {"auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n" + ours, "", ""},
+		"above the password": {ours + "auth requisite pam_unix.so\n", "", "warning: /etc/pam.d/sshd:1: " + strangers + "no line before it checks a password\n" +
+			"hint: put it below the one that does, such as: @include common-auth; or, for key and code, set in sshd_config: AuthenticationMethods publickey,keyboard-interactive"},
+		"key and code":              {ours + "auth required pam_permit.so\n", keyFirst, ""},
+		"a key, and not for others": {ours + "auth required pam_permit.so\n", keyFirst + "Match User budi\nAuthenticationMethods any\n", "warning: /etc/pam.d/sshd:1: " + strangers + "no line"},
+		"past the password": {"auth [success=1 default=ignore] pam_succeed_if.so uid = 0\nauth requisite pam_unix.so\n" + ours, "", "warning: /etc/pam.d/sshd:3: " + strangers +
+			"/etc/pam.d/sshd:1 (pam_succeed_if.so) goes past the line that checks the password\nhint: let it go past this line too"},
+		"in a substack": {"auth substack part\n" + ours, "", "warning: /etc/pam.d/sshd:2: " + strangers + "/etc/pam.d/part:1 (pam_unix.so) is in a substack, which is all that a wrong password ends\n" +
+			"hint: include the file in place of substack: auth include part"},
+		"included, as the hint says": {"auth include part\n" + ours, "", ""},
+	} {
+		files := stacks(map[string]string{"sshd": c.sshd + "account required pam_unix.so\n", "part": "auth requisite pam_unix.so\n"}).(fstest.MapFS)
+		files["etc/ssh/sshd_config"] = &fstest.MapFile{Data: []byte(c.config)}
+		if _, _, stderr := configCheckOn(t, files, false); !strings.HasPrefix(stderr, c.want) || c.want == "" && stderr != "" {
+			t.Errorf("%s:\n%s\nwant\n%s", what, stderr, c.want)
+		}
+	}
+}
+
+func TestConfigCheckSaysWhereALoginIsTooShortToActivate(t *testing.T) {
+	const behind = "auth requisite pam_unix.so\nauth required pam_spse_totp.so\naccount required pam_unix.so\n"
+	for what, c := range map[string]struct{ service, config, defs, want string }{
+		"sshd":            {"sshd", "LoginGraceTime 1m\n", "", "warning: sshd: a login ends after 60 seconds (LoginGraceTime), and who activates in it is told that there are 2 minutes\nhint: take the line out of sshd_config, or write: LoginGraceTime 120"},
+		"sshd as it is":   {"sshd", "", "LOGIN_TIMEOUT 60\n", ""},
+		"sshd for ever":   {"sshd", "LoginGraceTime 0\n", "", ""},
+		"login as it is":  {"login", "LoginGraceTime 1m\n", "", "warning: login: a login ends after 60 seconds (LOGIN_TIMEOUT), and who activates in it is told that there are 2 minutes\nhint: write in /etc/login.defs: LOGIN_TIMEOUT 120"},
+		"login with more": {"login", "", "LOGIN_TIMEOUT 120\n", ""},
+	} {
+		files := stacks(map[string]string{c.service: behind}).(fstest.MapFS)
+		files["etc/ssh/sshd_config"] = &fstest.MapFile{Data: []byte(c.config)}
+		files["etc/login.defs"] = &fstest.MapFile{Data: []byte(c.defs)}
+		if _, _, stderr := configCheckOn(t, files, false); stderr != c.want {
+			t.Errorf("%s:\n%s\nwant\n%s", what, stderr, c.want)
+		}
+	}
+}
+
+// A name in a rule that is no user's, and a group that is everybody's.
+func TestConfigCheckLooksForThePeopleOfTheRules(t *testing.T) {
+	files := stacks(nil).(fstest.MapFS)
+	files["etc/passwd"] = &fstest.MapFile{Data: []byte("budi:x:1000:100::/:/bin/sh\nsiti:x:1001:100::/:/bin/sh\n")}
+	for rules, want := range map[string]string{
+		"[[rule]]\naccounts = ['bdui', 'siti']\nverdict = 'refuse'\n": "warning: FILE:1: accounts has bdui, and this host has no such user\n" +
+			"hint: is budi meant? then correct it: till then the rule does not fit his logins",
+		"[[rule]]\naccounts = ['cadangan']\nverdict = 'refuse'\n": "warning: FILE:1: accounts has cadangan, and this host has no such user\n" +
+			"hint: names are exact: getent passwd lists them; of somebody who is to come, leave it",
+		"[[rule]]\ngroups = [100]\nverdict = 'exempt'\nuntil = 2999-01-31\nreason = 'x'\n": "warning: FILE:1: this rule could exempt everyone: all 2 people of this host are in its accounts and groups\n" +
+			"hint: take out the group that holds everybody; where everyone is meant, leave it, and look at its date",
+	} {
+		if status, _, stderr := configCheckOf(t, files, rules, false); status != exitDone || stderr != want {
+			t.Errorf("%s\n%s\nwant\n%s", rules, stderr, want)
+		}
+	}
+}
+
+func TestConfigCheckSaysThatNSSCannotTell(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spse-totp.toml")
+	if err := os.WriteFile(path, []byte("[[rule]]\naccounts = ['budi', 'siti']\nverdict = 'refuse'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	errs := tempFile(t)
+	a := &app{stdout: tempFile(t), stderr: errs, configPath: path}
+	if err := a.configCheck(t.Context(), stacks(nil), &roster{fault: errors.New("no answer")}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := content(t, errs), "warning: whether this host knows the users of the rules cannot be told: no answer\nhint: is the directory server there? getent passwd budi"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
+	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"spse-totp/daemon/internal/host"
 )
@@ -25,22 +26,10 @@ type pamLine struct {
 	LeftOut []string `json:"left_out"` // services that pass it
 }
 
-// readPAM reads the stacks below the root.
-func readPAM(root fs.FS) (host.PAM, error) {
-	pam, err := host.ReadPAM(root)
-	if errors.Is(err, fs.ErrPermission) {
-		return host.PAM{}, failed(err.Error(), "as root: sudo spse-totp config check")
-	}
-	if err != nil {
-		return host.PAM{}, failed(err.Error(), "correct that, then look again: spse-totp config check")
-	}
-	return pam, nil
-}
-
 // checkPAM looks at the host's stacks. A line that the module would refuse
 // is an error: whoever it acts for cannot log in.
-func checkPAM(pam host.PAM) (pamReport, error) {
-	codes := pam.Codes()
+func checkPAM(m machine) (pamReport, error) {
+	codes := m.pam.Codes()
 	report := pamReport{Lines: []pamLine{}, LeftOut: names(codes.LeftOut), Warnings: []warning{}}
 	for _, l := range codes.Lines {
 		if l.Refused != "" {
@@ -55,7 +44,11 @@ func checkPAM(pam host.PAM) (pamReport, error) {
 	for _, v := range codes.Void {
 		report.Warnings = append(report.Warnings, voidWarning(v))
 	}
-	for _, f := range pam.Faults {
+	for _, e := range codes.Early {
+		report.Warnings = append(report.Warnings, earlyWarnings(e, m.sshd)...)
+	}
+	report.Warnings = append(report.Warnings, m.shortLogins(codes)...)
+	for _, f := range m.pam.Faults {
 		report.Warnings = append(report.Warnings, warning{
 			fmt.Sprintf("%v: %s", f.Place, f.Text),
 			"libpam may refuse all logins of the services that read this file: correct the line",
@@ -98,6 +91,69 @@ func voidWarning(v host.Void) warning {
 		}
 		return warning{fmt.Sprintf("%s=%s: this host has no service %[2]s (%s)", v.Argument, v.Name, where), hint}
 	}
+}
+
+// earlyWarnings tells of a line that leads strangers through activation. Of
+// sshd's stack nothing is told where a key comes first.
+func earlyWarnings(e host.Early, config host.SSHD) []warning {
+	services := e.Services
+	if config.ProvesFirst() {
+		services = slices.DeleteFunc(slices.Clone(services), func(service string) bool { return service == sshd })
+	}
+	if len(services) == 0 {
+		return nil
+	}
+	by := fmt.Sprintf("%v (%s)", e.By.Place, path.Base(e.By.Module))
+	var how, hint string
+	switch e.Why {
+	case host.GoesOn:
+		how = by + " goes on after a wrong password"
+		hint = "write that line as: auth requisite " + e.By.Module +
+			"; or as in Debian's common-auth: [success=1 default=ignore], and below it: auth requisite pam_deny.so, then: auth required pam_permit.so"
+	case host.EndsSubstack:
+		how = by + " is in a substack, which is all that a wrong password ends"
+		hint = "include the file in place of substack: auth include " + path.Base(e.By.Path)
+	case host.JumpsOver:
+		how = by + " goes past the line that checks the password"
+		hint = "let it go past this line too, or take it away"
+	default:
+		how = "no line before it checks a password"
+		hint = "put it below the one that does, such as: @include common-auth"
+		if slices.Contains(services, sshd) {
+			hint += "; or, for key and code, set in sshd_config: AuthenticationMethods publickey,keyboard-interactive"
+		}
+	}
+	return []warning{{
+		fmt.Sprintf("%v: a stranger could activate a phone of his own for who never was activated, in %s: %s", e.Place, list(services), how),
+		hint,
+	}}
+}
+
+// activationTime is what the text of an activation says that people have.
+const activationTime = 2 * time.Minute
+
+// shortLogins tells of services whose logins end before that.
+func (m machine) shortLogins(codes host.Codes) []warning {
+	var warnings []warning
+	for _, limit := range []struct {
+		service, key string
+		time         time.Duration // 0 is for ever
+		hint         string
+	}{
+		{sshd, "LoginGraceTime", m.sshd.GraceTime(), "take the line out of sshd_config, or write: LoginGraceTime 120"},
+		{"login", "LOGIN_TIMEOUT", m.loginTimeout, "write in /etc/login.defs: LOGIN_TIMEOUT 120"},
+	} {
+		asks := slices.ContainsFunc(codes.Lines, func(l host.CodeLine) bool {
+			return l.Kind == host.Auth && !l.Split && slices.Contains(l.ActsFor, limit.service)
+		})
+		if asks && 0 < limit.time && limit.time < activationTime {
+			warnings = append(warnings, warning{
+				fmt.Sprintf("%s: a login ends after %.0f seconds (%s), and who activates in it is told that there are 2 minutes", limit.service, limit.time.Seconds(), limit.key),
+				limit.hint,
+			})
+		}
+	}
+	return warnings
 }
 
 // printPAM says in comments, so that what is printed stays TOML, where codes are

@@ -32,18 +32,52 @@ type ruleLine struct {
 	Over bool `json:"over,omitempty"`
 }
 
-func (a *app) checkRules(rules policy.Policy, stacks host.PAM, now time.Time) rulesReport {
+func (a *app) checkRules(ctx context.Context, rules policy.Policy, m machine, users users, now time.Time) rulesReport {
 	report := rulesReport{Lines: []ruleLine{}, Warnings: []warning{}}
 	for i := range rules.Rules {
 		report.Lines = append(report.Lines, a.ruleLine(&rules.Rules[i], now))
 	}
-	for _, f := range rules.Review(now) {
+	var people []policy.Person
+	for _, p := range m.people {
+		people = append(people, policy.Person{Account: p.Name, Groups: p.GIDs})
+	}
+	for _, f := range rules.Review(now, people...) {
 		report.Warnings = append(report.Warnings, warning{a.place(f.Line) + ": " + f.Text, f.Hint})
 	}
 	for _, r := range rules.Rules {
-		report.Warnings = append(report.Warnings, a.servicesLacked(r, stacks)...)
+		report.Warnings = append(report.Warnings, a.servicesLacked(r, m.pam)...)
 	}
+	report.Warnings = append(report.Warnings, a.accountsLacked(ctx, rules, m, users)...)
 	return report
+}
+
+// accountsLacked tells of users whom NSS does not know: by a typing error a rule
+// fits nobody. The first question that NSS cannot answer is the last.
+func (a *app) accountsLacked(ctx context.Context, rules policy.Policy, m machine, users users) []warning {
+	names := []string{"root"}
+	for _, p := range m.people {
+		names = append(names, p.Name)
+	}
+	var warnings []warning
+	for _, r := range rules.Rules {
+		for _, name := range r.Accounts {
+			_, found, err := users.UID(ctx, name)
+			switch {
+			case err != nil:
+				return append(warnings, warning{
+					"whether this host knows the users of the rules cannot be told: " + err.Error(), "is the directory server there? getent passwd " + name,
+				})
+			case found:
+				continue
+			}
+			hint := "names are exact: getent passwd lists them; of somebody who is to come, leave it"
+			if near := host.Near(name, names); near != "" {
+				hint = fmt.Sprintf("is %s meant? then correct it: till then the rule does not fit his logins", near)
+			}
+			warnings = append(warnings, warning{fmt.Sprintf("%s: accounts has %s, and this host has no such user", a.place(r.Line), name), hint})
+		}
+	}
+	return warnings
 }
 
 // servicesLacked tells of services that the host has not: by a typing error a rule

@@ -1,15 +1,11 @@
 package host
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
 	"time"
 )
-
-const loginDefs = "etc/login.defs"
 
 // DefaultLoginTimeout is login(1)'s, for a whole login at the console.
 const DefaultLoginTimeout = 60 * time.Second
@@ -17,12 +13,9 @@ const DefaultLoginTimeout = 60 * time.Second
 // LoginTimeout is how long a login at the console may take, by LOGIN_TIMEOUT of
 // login.defs(5) below the root; 0 is for ever.
 func LoginTimeout(root fs.FS) (time.Duration, error) {
-	content, err := fs.ReadFile(root, loginDefs)
-	if errors.Is(err, fs.ErrNotExist) {
-		return DefaultLoginTimeout, nil
-	}
+	content, err := wholeFile(root, "etc/login.defs")
 	if err != nil {
-		return 0, fmt.Errorf("reading login's configuration: %w", rooted(loginDefs, err))
+		return 0, err
 	}
 	timeout := DefaultLoginTimeout
 	for line := range strings.Lines(string(content)) {

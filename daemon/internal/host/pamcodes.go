@@ -138,7 +138,7 @@ func (p PAM) void(lines []CodeLine) []Void {
 // service at all.
 func (p PAM) comesToNothing(v *Void, kind Kind) bool {
 	if !p.has(v.Name) {
-		v.Why, v.Near = NoService, p.near(v.Name)
+		v.Why, v.Near = NoService, Near(v.Name, p.names())
 		return true
 	}
 	return !p.asks(v.Name, kind)
@@ -162,20 +162,28 @@ func (p PAM) Lacks(service string) (near string, lacks bool) {
 	if p.has(service) {
 		return "", false
 	}
-	return p.near(service), true
+	return Near(service, p.names()), true
+}
+
+func (p PAM) names() []string {
+	var names []string
+	for _, s := range p.Services {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func (p PAM) has(service string) bool {
 	return slices.ContainsFunc(p.Services, func(s Service) bool { return s.Name == service })
 }
 
-// near is the service that a mistyped name is nearest to; empty where each is
-// more than one letter in five away, and one more.
-func (p PAM) near(name string) string {
-	best, least := "", 2+len(name)/5
-	for _, s := range p.Services {
-		if d := distance(name, s.Name); d < least && d < len(name) {
-			best, least = s.Name, d
+// Near is the name that a mistyped one is nearest to; empty where each is more
+// than one letter in five away, and one more.
+func Near(mistyped string, names []string) string {
+	best, least := "", 2+len(mistyped)/5
+	for _, name := range names {
+		if d := distance(mistyped, name); d < least && d < len(mistyped) {
+			best, least = name, d
 		}
 	}
 	return best

@@ -101,7 +101,7 @@ func TestNear(t *testing.T) {
 		"sshdd": "sshd", "ssh": "sshd", "shsd": "sshd", "sshe": "sshd", "loign": "login", "lgoni": "login", "sudoo": "sudo", "sudu": "sudo",
 		"s": "", "x": "", "gdm-password": "", "croon": "cron", "atd": "", "": "",
 	} {
-		if got := pam.near(name); got != want {
+		if got := Near(name, pam.names()); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}

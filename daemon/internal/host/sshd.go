@@ -1,7 +1,6 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -12,11 +11,10 @@ import (
 )
 
 const (
-	sshFolder     = "etc/ssh"
-	sshdConfig    = "etc/ssh/sshd_config"
-	maxSSHDepth   = 16  // files that include one another
-	maxSSHFiles   = 256 // read in all, so that includes cannot multiply without end
-	maxSSHDConfig = 1 << 20
+	sshFolder   = "etc/ssh"
+	sshdConfig  = "etc/ssh/sshd_config"
+	maxSSHDepth = 16  // files that include one another
+	maxSSHFiles = 256 // read in all, so that includes cannot multiply without end
 )
 
 // DefaultGraceTime is sshd's, for a whole login (LoginGraceTime).
@@ -39,7 +37,7 @@ type sshdSetting struct {
 func ReadSSHD(root fs.FS) (SSHD, error) {
 	r := sshdReader{root: root}
 	if err := r.read(sshdConfig, false, 0); err != nil {
-		return SSHD{}, fmt.Errorf("reading sshd's configuration: %w", err)
+		return SSHD{}, err
 	}
 	return r.found, nil
 }
@@ -127,14 +125,9 @@ func (r *sshdReader) read(name string, within bool, depth int) error {
 	if r.files++; r.files > maxSSHFiles || depth > maxSSHDepth {
 		return fmt.Errorf("/%s: too many files include one another", name)
 	}
-	content, err := fs.ReadFile(r.root, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return rooted(name, err)
-	case len(content) > maxSSHDConfig:
-		return fmt.Errorf("/%s: too long for a configuration", name)
+	content, err := wholeFile(r.root, name)
+	if err != nil {
+		return err
 	}
 	match := within
 	for line := range strings.Lines(string(content)) {
