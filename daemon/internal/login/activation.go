@@ -33,7 +33,8 @@ const (
 	abandoned  ending = reasonAbandoned   // by Enter
 	failed     ending = "not-activated"   // too many wrong codes
 	superseded ending = "superseded"      // another one was faster
-	refused    ending = reasonRefused     // an administrator was: by a rule, or a disable
+	barred     ending = reasonRefused     // a rule refuses by now
+	disabled   ending = "disabled"        // by an administrator, meanwhile
 	unknown    ending = reasonUnavailable // the store could not decide
 )
 
@@ -120,7 +121,9 @@ func (s *Service) endActivation(c *conversation, how ending) error {
 		said = s.texts().StillNot()
 	case superseded:
 		said = s.texts().ActivatedElsewhere()
-	case refused:
+	case barred:
+		said = s.texts().RefusedByRule()
+	case disabled:
 		said = s.texts().Refused()
 	default:
 		said, verdict = s.texts().Unavailable(), protocol.Unavailable
@@ -196,7 +199,7 @@ func (s *Service) newPhone(c *conversation, a account.Account) (account.Offer, *
 // be asked.
 func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Offer, typed []totp.Typed) (how ending, over bool) {
 	if s.refusedMeanwhile(c) {
-		return refused, true
+		return barred, true
 	}
 	next := account.NewGeneration()
 	after, outcome, err := s.Accounts.Update(ctx, c.account(), func(a account.Account) (account.Account, account.Outcome) {
@@ -216,7 +219,7 @@ func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Of
 	case outcome.Reason == account.Superseded:
 		return superseded, true
 	case outcome.Reason == account.Disabled:
-		return refused, true
+		return disabled, true
 	default:
 		return failed, false
 	}

@@ -262,9 +262,10 @@ func TestAnotherActivationWasFaster(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile account.Account
 		told      string
+		reason    string
 	}{
-		"another":  {account.Account{Version: 1, Generation: 5, WasActive: true}, texts.ActivatedElsewhere()},
-		"disabled": {account.SetDisabled(account.Account{Version: 1}, true, 5), texts.Refused()},
+		"another":  {account.Account{Version: 1, Generation: 5, WasActive: true}, texts.ActivatedElsewhere(), "superseded"},
+		"disabled": {account.SetDisabled(account.Account{Version: 1}, true, 5), texts.Refused(), "disabled"},
 	} {
 		d := newDesk(t)
 		s := d.activation(t, asAdmin(), func() {
@@ -275,6 +276,7 @@ func TestAnotherActivationWasFaster(t *testing.T) {
 			t.Errorf("%s: %v", name, verdict)
 		}
 		s.mustEnd(t, protocol.Refused, c.told)
+		d.expectReasons(t, "activation "+c.reason, "login "+c.reason)
 	}
 }
 
@@ -291,7 +293,7 @@ func TestTheRulesChangeMeanwhile(t *testing.T) {
 		d.policy = rules(policy.Allow)
 		meanwhile := func() { d.policy = rules(policy.Refuse) }
 		s := d.activation(t, slices.Concat(steps[:len(steps)-1], []any{meanwhile}, steps[len(steps)-1:])...)
-		s.mustEnd(t, protocol.Refused, texts.Refused())
+		s.mustEnd(t, protocol.Refused, texts.RefusedByRule())
 		d.mustHaveActivated(t, false)
 		if a := d.account("budi"); a.Failures.Run != 0 {
 			t.Errorf("%s: a code was judged", name)

@@ -102,7 +102,7 @@ func (s *Service) judge(ctx context.Context, c *conversation) error {
 		return s.ask(ctx, c, decision)
 	default:
 		s.record(c, reasonRefused, decision)
-		return s.conclude(c, protocol.Refused)
+		return s.turnAway(c)
 	}
 }
 
@@ -127,7 +127,7 @@ func (s *Service) askForCode(ctx context.Context, c *conversation) error {
 	}
 	if s.refusedMeanwhile(c) {
 		s.Events.Record(c.event(reasonRefused))
-		return s.conclude(c, protocol.Refused)
+		return s.turnAway(c)
 	}
 	event, verdict := s.attempt(ctx, c, answer)
 	s.Events.Record(event)

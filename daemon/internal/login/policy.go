@@ -74,6 +74,16 @@ func (s *Service) pass(c *conversation, reason string, decision policy.Decision)
 	return c.end(protocol.NotAsked)
 }
 
+// turnAway ends a login that a rule refuses. Who read the text about a wrong code
+// would wait for the next one, for ever. It tells a guesser no more than that he
+// is not asked for one.
+func (s *Service) turnAway(c *conversation) error {
+	if err := c.show(s.texts().RefusedByRule(), protocol.StyleError); err != nil {
+		return err
+	}
+	return c.end(protocol.Refused)
+}
+
 // record tells what the policy decided, and by which rule.
 func (s *Service) record(c *conversation, reason string, decision policy.Decision) {
 	event := c.event(reason)

@@ -22,8 +22,10 @@ func rules(verdict policy.Verdict, edits ...func(*policy.Rule)) policy.Policy {
 
 func inAccountPhase(s *protocol.Start) { s.Phase = protocol.PhaseAccount }
 
+// Whom a rule refuses is not asked, and reads that it is the rule.
 func TestExemptAndRefused(t *testing.T) {
 	t.Parallel()
+	turnedAway := []protocol.Reply{protocol.Show{Text: texts.RefusedByRule(), Style: protocol.StyleError}, protocol.Result{Verdict: protocol.Refused}}
 	for _, phase := range []func(*protocol.Start){func(*protocol.Start) {}, inAccountPhase} {
 		d := newDesk(t)
 		d.policy = rules(policy.Exempt)
@@ -32,7 +34,7 @@ func TestExemptAndRefused(t *testing.T) {
 			t.Errorf("event %+v", e)
 		}
 		d.policy = rules(policy.Refuse)
-		expectSaid(t, d.serve(t, start(phase)), refusal...)
+		expectSaid(t, d.serve(t, start(phase)), turnedAway...)
 		if e := d.diary.events[1]; e.Accepted || e.Reason != "refused" {
 			t.Errorf("event %+v", e)
 		}

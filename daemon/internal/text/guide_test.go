@@ -22,7 +22,7 @@ func TestTheGuideQuotesTheTexts(t *testing.T) {
 	mustActivate, _, _ := strings.Cut(texts.MustActivate(6), " 1)")
 	secretByHand, _, _ := strings.Cut(texts.SecretByHand("..."), "...")
 	for _, said := range []string{
-		texts.CodePrompt(6), texts.Refused(), texts.Unavailable(), texts.CodeNotSeen(),
+		texts.CodePrompt(6), texts.Refused(), texts.RefusedByRule(), texts.Unavailable(), texts.CodeNotSeen(),
 		mustActivate, texts.MayActivate(30), texts.OfferPrompt(), texts.ScanQR(), secretByHand, texts.ConfirmPrompt(6), texts.NoPicture(),
 		texts.NotConfirmed(), texts.Activated(), texts.Abandoned(), texts.StillNot(), texts.ActivatedElsewhere(), texts.CurrentCodePrompt(6), texts.PictureFile("./qr.png"),
 		texts.PhoneOff(-270 * time.Second), texts.PhoneOff(90 * time.Second), texts.LookAtPhone(), texts.WaitForNext(), texts.NoCodeTyped(6),

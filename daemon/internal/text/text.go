@@ -31,6 +31,7 @@ func Spoken(language Language) bool {
 type set struct {
 	codePrompt  string // {digits}, {entry}
 	refused     string // {contact}
+	byRule      string // {contact}
 	unavailable string // {contact}
 	codeNotSeen string // to who logs in past the prompt
 	contact     string // {contact}, the tail of the texts above
@@ -70,6 +71,8 @@ var sets = map[Language]set{
 		codePrompt: `Security Code ({digits} angka, entri "{entry}" di HP): `,
 		refused: "Security Code tidak diterima. 1) Tunggu angka berganti, lalu coba lagi; setiap kode hanya berlaku sekali. " +
 			"2) Masih gagal? Di HP, nyalakan tanggal & waktu otomatis. 3) HP hilang? Hubungi Helpdesk LPSE{contact}.",
+		byRule: "Login ditolak: menurut aturan kantor, akun ini tidak boleh login di sini. Mencoba lagi tidak menolong. " +
+			"Perlu masuk? Hubungi Helpdesk LPSE{contact}.",
 		unavailable: "Security Code sedang tidak dapat diperiksa. Coba lagi sebentar lagi. Masih gagal? Hubungi Helpdesk LPSE{contact}.",
 		codeNotSeen: "Login ditolak: wajib memakai Security Code, tetapi server tidak menanyakannya. Beri tahu administrator. " +
 			"Untuk administrator: AuthenticationMethods publickey,keyboard-interactive di sshd_config.",
@@ -112,6 +115,8 @@ var sets = map[Language]set{
 		codePrompt: `Security Code ({digits} digits, entry "{entry}" on your phone): `,
 		refused: "Security Code not accepted. 1) Wait for the digits to change, then try again; each code works once. " +
 			"2) Still no? Switch automatic date & time on in the phone. 3) Phone lost? Ask the LPSE helpdesk{contact}.",
+		byRule: "Login refused: by the office's rules this account may not log in here. Trying again does not help. " +
+			"Need to get in? Ask the LPSE helpdesk{contact}.",
 		unavailable: "The Security Code cannot be checked at the moment. Try again shortly. Still no? Ask the LPSE helpdesk{contact}.",
 		codeNotSeen: "Login refused: it needs a Security Code, but the server did not ask for it. Tell the administrator. " +
 			"For the administrator: AuthenticationMethods publickey,keyboard-interactive in sshd_config.",
@@ -179,8 +184,11 @@ func (t Texts) CodePrompt(digits int) string {
 	return t.fill(t.set.codePrompt, "{digits}", strconv.Itoa(digits))
 }
 
-// Refused is the one text for every refusal.
+// Refused is the one text for every refusal of a code.
 func (t Texts) Refused() string { return t.fill(t.set.refused) }
+
+// RefusedByRule is for whom a rule refuses, whatever they type.
+func (t Texts) RefusedByRule() string { return t.fill(t.set.byRule) }
 
 // Unavailable is for when nothing could be decided.
 func (t Texts) Unavailable() string { return t.fill(t.set.unavailable) }
