@@ -216,10 +216,15 @@ func mustBeActive(t *testing.T, user string, want bool) {
 // beginner answers as somebody who never was active. at is called at each prompt
 // of the activation with what the screen shows, and returns what is typed.
 func beginner(at func(screen string) (string, error)) ssh.AuthMethod {
+	return typing(stage.Password, at)
+}
+
+// typing is beginner with another password.
+func typing(password string, at func(screen string) (string, error)) ssh.AuthMethod {
 	return ssh.KeyboardInteractive(func(_, instruction string, questions []string, _ []bool) ([]string, error) {
 		var said []string
 		for _, question := range questions {
-			typed := stage.Password
+			typed := password
 			if strings.HasSuffix(question, confirmPrompt) {
 				var err error
 				if typed, err = at(instruction + question); err != nil {

@@ -40,7 +40,7 @@ session	required	pam_permit.so
 // says so; where all is well it has nothing to warn of.
 func TestConfigCheckNamesTheDoorThatATypingErrorOpens(t *testing.T) {
 	stdout, stderr, err := configCheck(t)
-	if err != nil || strings.Contains(stderr, "services=") || strings.Contains(stderr, "account=") {
+	if err != nil || strings.Contains(stderr, "services=") || strings.Contains(stderr, "account=") || strings.Contains(stderr, "stranger") {
 		t.Errorf("of good stacks: %v\n%s", err, stderr)
 	}
 	if want := "# /etc/pam.d/sshd:4: asks for a Security Code: sshd\n"; !strings.Contains(stdout, want) {
@@ -68,6 +68,29 @@ func TestConfigCheckNamesTheDoorThatATypingErrorOpens(t *testing.T) {
 		t.Errorf("does not say that sshd is left out\n%s", stdout)
 	}
 	mustLeaveNoProcess(t, "sshd")
+}
+
+// Behind `required pam_unix.so` a stranger with a wrong password is not in, and
+// has put his phone on the account: config check says so, and what to write.
+func TestConfigCheckNamesTheStackInWhichAStrangerActivates(t *testing.T) {
+	stack := func(control string) string {
+		return fmt.Sprintf("auth %[2]s pam_unix.so nodelay\nauth required %[1]s %[3]s\naccount required pam_unix.so\naccount required %[1]s %[3]s\nsession required pam_permit.so\n",
+			theFleet.module, control, ofSSHD)
+	}
+	for control, open := range map[string]bool{"required": true, "requisite": false} {
+		t.Run(control, func(t *testing.T) {
+			cover(t, "/etc/pam.d/sshd", stack(control), 0o644)
+			user := theFleet.newcomer(t)
+			if err := logIn(portPassword, user, typing("bukan password", byPhone)); err == nil {
+				t.Error("in by a wrong password")
+			}
+			mustBeActive(t, user, open)
+			_, stderr, err := configCheck(t)
+			if said := strings.Contains(stderr, "/etc/pam.d/sshd:1 (pam_unix.so) goes on after a wrong password"); err != nil || said != open {
+				t.Errorf("config check says it: %v, want %v: %v\n%s", said, open, err, stderr)
+			}
+		})
+	}
 }
 
 // config check and the module each read the arguments: what one of them takes,

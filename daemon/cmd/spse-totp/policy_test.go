@@ -188,7 +188,8 @@ func TestExplain(t *testing.T) {
 			"rule": "FILE:1", "verdict": "refuse"}},
 		"may go without": {"budi", never, january, officeRules, map[string]string{
 			"groups": "1000, 27", "rule": "FILE:16", "verdict": "allow", "state": "never activated",
-			"means": "may go without a Security Code until 2027-01-31, 2 days, and is offered activation"}},
+			"means": "may go without a Security Code until 2027-01-31, 2 days, and is offered activation",
+			"":      "Enter at the offer means later; what types a password and nothing else is refused there: sshd's password method, sudo -S"}},
 		"may go without, the last day": {"budi", never, at("2027-01-31"), officeRules, map[string]string{
 			"means": "may go without a Security Code until 2027-01-31, 1 day, and is offered activation"}},
 		"might, but is active":   {"budi", active, january, officeRules, map[string]string{"verdict": "allow", "means": "is asked for a Security Code"}},
@@ -269,6 +270,9 @@ func TestExplainWithoutADaemon(t *testing.T) {
 			t.Errorf("status %d\n%s", status, stderr)
 		}
 		expectRows(t, stdout, map[string]string{"state": "not known", "means": means})
+		if noted := strings.Contains(stdout, offerNote); noted != (name == "budi") {
+			t.Errorf("%s: what cannot answer the offer is told: %v", name, noted)
+		}
 	}
 	_, stdout, _ := asRoot(t, "/nonexistent/control.sock", false, "", explainTo(t, staff, "budi", january))
 	expectRows(t, stdout, map[string]string{"means": "is asked for a Security Code, or led through activation if there never was one"})
@@ -329,6 +333,7 @@ would be asked to activate: 1
 
 may go without: 1
   root  until 2027-01-31
+  (Enter at the offer means later; what types a password and nothing else is refused there: sshd's password method, sudo -S)
 
 is exempt: 2
   agus  until 2027-01-31: cadangan tanpa HP

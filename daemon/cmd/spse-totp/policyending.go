@@ -114,3 +114,7 @@ func (a *app) whyRefused(name string, d policy.Decision, s state) string {
 		return "the record cannot be read: spse-totp status " + name
 	}
 }
+
+// offerNote is what whoever reads that somebody may go without has to know too:
+// the offer is a visible prompt, which such programs cannot answer.
+const offerNote = "Enter at the offer means later; what types a password and nothing else is refused there: sshd's password method, sudo -S"

@@ -52,6 +52,7 @@ type explanation struct {
 	State   state     `json:"state"`
 	Ending  ending    `json:"ending"`
 	Means   string    `json:"means"`
+	Note    string    `json:"note,omitempty"`
 
 	groupsMatter, groupsKnown bool
 	login                     string
@@ -129,6 +130,9 @@ func (a *app) explain(rules policy.Policy, who policy.Login, d policy.Decision, 
 		line := a.ruleLine(d.Rule, who.Now)
 		e.Rule = &line
 	}
+	if e.Ending == endWithout || e.Ending == endUnknown && d.Verdict == policy.Allow {
+		e.Note = offerNote
+	}
 	return e
 }
 
@@ -191,5 +195,8 @@ func (a *app) printExplanation(e explanation) error {
 	row("verdict", e.Verdict)
 	row("state", e.State.String())
 	row("means", e.Means)
+	if e.Note != "" {
+		row("", e.Note)
+	}
 	return t.Flush()
 }

@@ -207,6 +207,9 @@ func (a *app) printForecast(f forecast) error {
 			}
 			fmt.Fprintf(t, "  %s\t%s\n", escaped(p.Account), escaped(p.Why))
 		}
+		if h.ending == endWithout && len(group) > 0 {
+			fmt.Fprintf(t, "  (%s)\n", offerNote)
+		}
 	}
 	return t.Flush()
 }
