@@ -30,8 +30,9 @@ which services they leave out by services=. What may leave a door open is told o
 stderr, as "warning:" and "hint:": a name in services= that is no service, a rule that
 could exempt everyone or never decides, a user in a rule whom the host does not know,
 a line of the module that a wrong password comes to, for there a stranger could
-activate with a phone of his own; and a login that ends before an activation does. A
-line that the module would refuse, and with it every login, is an error.`,
+activate with a phone of his own, or that a right one goes past; and a login that ends
+before an activation does. A line that the module would refuse, and with it every
+login, is an error.`,
 		Example: `  spse-totp config check
   spse-totp config check --config ./spse-totp.toml --json`,
 		Args: wanted(cobra.NoArgs),

@@ -244,6 +244,20 @@ func TestConfigCheckSaysWhereAStrangerCouldActivate(t *testing.T) {
 	}
 }
 
+// A stack that lets in past our line, or in spite of it.
+func TestConfigCheckSaysWhereNobodyIsAsked(t *testing.T) {
+	for stack, want := range map[string]string{
+		"auth sufficient pam_unix.so\nauth requisite pam_unix.so\nauth required pam_spse_totp.so\n": "warning: /etc/pam.d/sshd:3: whom /etc/pam.d/sshd:1 (pam_unix.so) lets in is not asked here, in sshd\n" +
+			"hint: let that line go on where it succeeds, by required or requisite in place of sufficient, and by no jump past this one",
+		"auth requisite pam_unix.so\nauth optional pam_spse_totp.so\n": "warning: /etc/pam.d/sshd:2: whom this line refuses the stack may let in all the same, in sshd\n" +
+			"hint: write its control as: required",
+	} {
+		if _, _, stderr := configCheckOn(t, stacks(map[string]string{"sshd": stack + "account required pam_unix.so\n"}), false); stderr != want {
+			t.Errorf("%q\n%s\nwant\n%s", stack, stderr, want)
+		}
+	}
+}
+
 func TestConfigCheckSaysWhereALoginIsTooShortToActivate(t *testing.T) {
 	const behind = "auth requisite pam_unix.so\nauth required pam_spse_totp.so\naccount required pam_unix.so\n"
 	for what, c := range map[string]struct{ service, config, defs, want string }{

@@ -47,6 +47,9 @@ func checkPAM(m machine) (pamReport, error) {
 	for _, e := range codes.Early {
 		report.Warnings = append(report.Warnings, earlyWarnings(e, m.sshd)...)
 	}
+	for _, d := range codes.Doors {
+		report.Warnings = append(report.Warnings, doorWarning(d))
+	}
 	report.Warnings = append(report.Warnings, m.shortLogins(codes)...)
 	for _, f := range m.pam.Faults {
 		report.Warnings = append(report.Warnings, warning{
@@ -127,6 +130,20 @@ func earlyWarnings(e host.Early, config host.SSHD) []warning {
 		fmt.Sprintf("%v: a stranger could activate a phone of his own for who never was activated, in %s: %s", e.Place, list(services), how),
 		hint,
 	}}
+}
+
+// doorWarning tells of a way in past a line that asks.
+func doorWarning(d host.Door) warning {
+	if d.By.Place == d.Place {
+		return warning{
+			fmt.Sprintf("%v: whom this line refuses the stack may let in all the same, in %s", d.Place, list(d.Services)),
+			"write its control as: required",
+		}
+	}
+	return warning{
+		fmt.Sprintf("%v: whom %v (%s) lets in is not asked here, in %s", d.Place, d.By.Place, path.Base(d.By.Module), list(d.Services)),
+		"let that line go on where it succeeds, by required or requisite in place of sufficient, and by no jump past this one",
+	}
 }
 
 // activationTime is what the text of an activation says that people have.

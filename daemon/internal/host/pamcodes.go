@@ -13,6 +13,7 @@ type Codes struct {
 	LeftOut []string   // services, sorted: a line of ours is in their auth stack, and they are asked for no code
 	Void    []Void
 	Early   []Early // by place
+	Doors   []Door
 }
 
 // CodeLine is a line of our module. It may be in the stacks of many services.
@@ -49,7 +50,7 @@ const (
 // Codes says what the lines of our module do.
 func (p PAM) Codes() Codes {
 	lines := p.codeLines()
-	return Codes{Lines: lines, LeftOut: p.leftOut(), Void: p.void(lines), Early: p.early()}
+	return Codes{Lines: lines, LeftOut: p.leftOut(), Void: p.void(lines), Early: p.early(), Doors: p.doors()}
 }
 
 // codeLines finds the lines of our module, each once.

@@ -69,7 +69,7 @@ func (s Service) early() []Early {
 		if now.step >= len(s.auth) {
 			continue
 		}
-		if s.asksAt(now.step) {
+		if s.asks(s.auth[now.step]) {
 			found = append(found, s.explain(now, cameFrom))
 			continue
 		}
@@ -85,27 +85,14 @@ func (s Service) early() []Early {
 	return found
 }
 
-// asksAt says whether the step is a line of ours that acts for the service and
-// asks the daemon.
-func (s Service) asksAt(step int) bool {
-	g := readArguments(s.auth[step].Arguments)
-	return s.auth[step].is(ourModule) && !g.split && g.actsFor(s.Name, Auth)
-}
-
 // unproved is what a step may return that leaves it open who somebody is.
 func (s Service) unproved(at int) []string {
-	step := s.auth[at]
-	switch {
-	case step.Module == "":
-		return []string{""} // a head returns nothing
-	case step.is(ourModule) && !readArguments(step.Arguments).covers(s.Name):
-		return []string{returnsIgnore}
-	case !step.is(provers...):
-		return step.mayReturn()
+	if !s.auth[at].is(provers...) {
+		return s.mayReturn(s.auth[at])
 	}
 	return slices.DeleteFunc(slices.Clone(returns), func(returned string) bool {
 		// They ignore nobody, unless they are told to.
-		return returned == returnsSuccess || returned == returnsReqd || returned == returnsIgnore && !step.mayIgnore()
+		return returned == returnsSuccess || returned == returnsReqd || returned == returnsIgnore && !s.auth[at].mayIgnore()
 	})
 }
 

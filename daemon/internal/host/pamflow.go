@@ -78,13 +78,24 @@ func (f flow) jump(now moment, lines int) moment {
 	return moment{next, now.failed || lines > 0}
 }
 
+// asks says whether the step is a line of ours that acts for the service and asks
+// the daemon.
+func (s Service) asks(o step) bool {
+	g := readArguments(o.Arguments)
+	return o.is(ourModule) && !g.split && g.actsFor(s.Name, Auth)
+}
+
 // mayReturn is what a step may return: of a module that is not known, anything.
-func (s step) mayReturn() []string {
-	switch path.Base(s.Module) {
-	case "pam_permit.so":
+func (s Service) mayReturn(o step) []string {
+	switch {
+	case o.Module == "":
+		return []string{""} // the head of a substack returns nothing
+	case o.is("pam_permit.so"):
 		return []string{returnsSuccess}
-	case "pam_deny.so":
+	case o.is("pam_deny.so"):
 		return []string{"auth_err"}
+	case o.is(ourModule) && !s.asks(o) && !readArguments(o.Arguments).split:
+		return []string{returnsIgnore}
 	default:
 		return returns
 	}
