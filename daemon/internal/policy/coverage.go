@@ -78,13 +78,26 @@ func (r *Rule) fitsCell(c cell) bool {
 // Not found are rules that could fit nobody for another reason: because there is
 // no such account, or because a group's people are all named before.
 func coveredBy(earlier []Rule, rule *Rule) []int {
-	var lines []int
 	cells := rule.cells()
 	if rule.LostGroup || len(cells) == 0 {
 		return nil
 	}
+	lines := covering(earlier, rule.From, cells)
+	if len(lines) < 2 {
+		return lines
+	}
+	for i := range earlier { // one that does it alone says more
+		if alone := covering(earlier[i:i+1], rule.From, cells); alone != nil {
+			return alone
+		}
+	}
+	return lines
+}
+
+// covering finds the rules that together fit the logins of all cells.
+func covering(rules []Rule, from []netip.Prefix, cells []cell) (lines []int) {
 	for _, c := range cells {
-		by := coveringCell(earlier, rule.From, c)
+		by := coveringCell(rules, from, c)
 		if by == nil {
 			return nil
 		}

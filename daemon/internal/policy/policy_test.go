@@ -260,9 +260,10 @@ func TestCoveredBy(t *testing.T) {
 		"two halves":               {[]Rule{{From: nets("10.0.0.0/9")}, {From: nets("198.51.100.0/24")}, {From: nets("10.128.0.0/9")}, {From: nets("10.0.0.0/8")}}, []int{1, 3}},
 		"a quarter is missing":     {[]Rule{{From: nets("10.0.0.0/9")}, {From: nets("10.192.0.0/10")}, {From: nets("10.0.0.0/8")}}, nil},
 		"one is enough":            {[]Rule{{From: nets("10.0.0.0/9", "10.128.0.0/9")}, {From: nets("10.0.0.0/8", "2001:db8::/32")}, {From: nets("10.0.0.0/8")}}, []int{1}},
+		"one does it alone":        {[]Rule{{Accounts: []string{"budi"}}, {Services: []string{"sshd"}}, {Services: []string{"sshd"}, Accounts: []string{"budi", "siti"}}}, []int{2}},
 		"accounts of two rules":    {[]Rule{{Accounts: []string{"budi"}}, {Accounts: []string{"siti", "admin"}}, {Accounts: []string{"budi", "siti"}}}, []int{1, 2}},
 		"groups of two rules":      {[]Rule{{Groups: []uint32{4}}, {Groups: []uint32{27}}, {Groups: []uint32{27, 4}}}, []int{1, 2}},
-		"by service and by person": {[]Rule{{Services: []string{"sudo"}}, {Accounts: []string{"budi"}}, {Services: []string{"sudo", "sshd"}, Accounts: []string{"budi"}}}, []int{1, 2}},
+		"by service and by person": {[]Rule{{Services: []string{"sudo"}}, {Services: []string{"sshd"}, Accounts: []string{"budi"}}, {Accounts: []string{"siti"}}, {Services: []string{"sudo", "sshd"}, Accounts: []string{"budi", "siti"}}}, []int{1, 2, 3}},
 		"not at the machine":       {[]Rule{{From: nets("0.0.0.0/0", "::/0")}, {}}, nil},
 		"the only realm":           {[]Rule{{Realm: "host"}, {Accounts: []string{"budi"}}}, []int{1}},
 		"and the other way round":  {[]Rule{{}, {Realm: "host"}}, []int{1}},
@@ -276,6 +277,19 @@ func TestCoveredBy(t *testing.T) {
 		last := len(c.rules) - 1
 		if got := coveredBy(c.rules[:last], &c.rules[last]); !slices.Equal(got, c.want) {
 			t.Errorf("%s: by lines %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestRulesOf(t *testing.T) {
+	for want, lines := range map[string][]int{
+		"the one of line 3":                          {3},
+		"those of lines 3 and 5":                     {3, 5},
+		"those of lines 1, 2, 3, 4, 5 and 6":         {1, 2, 3, 4, 5, 6},
+		"those of lines 1, 2, 3, 4, 5, 6 and 2 more": {1, 2, 3, 4, 5, 6, 7, 8},
+	} {
+		if got := rulesOf(lines); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

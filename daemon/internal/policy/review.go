@@ -109,15 +109,26 @@ func (p Policy) exemptsEveryone(index int, now time.Time, people []Person) []Fin
 	return []Finding{{rule.Line, fmt.Sprintf("this rule could exempt everyone, with %s: %s", rulesOf(lines), who), hint}}
 }
 
+// maxListed is how many lines are named; of more, how many there are.
+const maxListed = 6
+
 // rulesOf are the rules of these lines, of which there is one at least.
 func rulesOf(lines []int) string {
-	if len(lines) == 1 {
-		return fmt.Sprintf("the one of line %d", lines[0])
-	}
 	last := len(lines) - 1
-	var texts []string
-	for _, line := range lines[:last] {
-		texts = append(texts, strconv.Itoa(line))
+	switch {
+	case last == 0:
+		return fmt.Sprintf("the one of line %d", lines[0])
+	case len(lines) > maxListed:
+		return fmt.Sprintf("those of lines %s and %d more", joined(lines[:maxListed]), len(lines)-maxListed)
+	default:
+		return fmt.Sprintf("those of lines %s and %d", joined(lines[:last]), lines[last])
 	}
-	return fmt.Sprintf("those of lines %s and %d", strings.Join(texts, ", "), lines[last])
+}
+
+func joined(numbers []int) string {
+	var texts []string
+	for _, n := range numbers {
+		texts = append(texts, strconv.Itoa(n))
+	}
+	return strings.Join(texts, ", ")
 }
