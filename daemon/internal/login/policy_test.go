@@ -20,12 +20,14 @@ func rules(verdict policy.Verdict, edits ...func(*policy.Rule)) policy.Policy {
 	return policy.Policy{Rules: []policy.Rule{rule}}
 }
 
+// turnedAway is the end of a login that a rule refuses.
+var turnedAway = []protocol.Reply{protocol.Show{Text: texts.RefusedByRule(), Style: protocol.StyleError}, protocol.Result{Verdict: protocol.Refused}}
+
 func inAccountPhase(s *protocol.Start) { s.Phase = protocol.PhaseAccount }
 
 // Whom a rule refuses is not asked, and reads that it is the rule.
 func TestExemptAndRefused(t *testing.T) {
 	t.Parallel()
-	turnedAway := []protocol.Reply{protocol.Show{Text: texts.RefusedByRule(), Style: protocol.StyleError}, protocol.Result{Verdict: protocol.Refused}}
 	for _, phase := range []func(*protocol.Start){func(*protocol.Start) {}, inAccountPhase} {
 		d := newDesk(t)
 		d.policy = rules(policy.Exempt)
@@ -81,7 +83,7 @@ func TestGroupsOfADirectoryThatIsDown(t *testing.T) {
 	others := rules(policy.Refuse, milder).Rules
 	need := protocol.NeedGroups{GIDs: []uint32{27, 30000}}
 	exempt := []protocol.Reply{need, protocol.Result{Verdict: protocol.NotAsked}}
-	refused := append([]protocol.Reply{need}, refusal...)
+	refused := append([]protocol.Reply{need}, turnedAway...)
 	for name, c := range map[string]struct {
 		groups protocol.Groups
 		said   []protocol.Reply
@@ -119,7 +121,7 @@ func TestMoreGroupsThanAMessageHolds(t *testing.T) {
 	} {
 		d := newDesk(t)
 		d.policy = rules(policy.Refuse, func(r *policy.Rule) { r.Groups = gids })
-		expectSaid(t, d.serve(t, start(), answers[0], answers[1]), append([]protocol.Reply{first, second}, refusal...)...)
+		expectSaid(t, d.serve(t, start(), answers[0], answers[1]), append([]protocol.Reply{first, second}, turnedAway...)...)
 	}
 }
 
@@ -135,7 +137,7 @@ func TestRulesOfOtherGroupsAreLoadedMeanwhile(t *testing.T) {
 		d := newDesk(t)
 		d.policy = on(27)
 		s := d.serve(t, start(), protocol.Groups{}, func() { d.policy = on(27, 30000) }, answer(d.code(t, 0)), last)
-		expectSaid(t, s, append([]protocol.Reply{need(27), prompt, need(30000)}, refusal...)...)
+		expectSaid(t, s, append([]protocol.Reply{need(27), prompt, need(30000)}, turnedAway...)...)
 	}
 }
 
