@@ -150,7 +150,7 @@ func dsn(path string) string {
 		"_synchronous":  {"FULL"},
 		"_busy_timeout": {"1000"},
 		"_defensive":    {"1"},
-		"_pragma":       {"locking_mode(EXCLUSIVE)", "wal_autocheckpoint(100)", "temp_store(MEMORY)"},
+		"_pragma":       {"locking_mode(EXCLUSIVE)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointAt), "temp_store(MEMORY)"},
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: options.Encode()}).String()
 }
@@ -170,6 +170,9 @@ func (e *Engine) prepare(ctx context.Context) error {
 		return err
 	}
 	if e.conn, err = e.db.Conn(ctx); err != nil {
+		return err
+	}
+	if err := layOut(e.path + "-wal"); err != nil {
 		return err
 	}
 	e.commits.commit = e.commit

@@ -109,6 +109,55 @@ func TestManyCallersShareCommitsAndLoseNothing(t *testing.T) {
 	}
 }
 
+// A commit to a file that grows costs more, so the first after a start would.
+func TestTheWALDoesNotGrow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	e := opened(t, path)
+	before := size(t, path+"-wal")
+	for v := range uint64(3 * checkpointAt) {
+		swap(t, e, store.Change{ID: budi, From: v, To: row(v + 1)})
+	}
+	if after := size(t, path+"-wal"); after != before {
+		t.Errorf("it grew from %d bytes to %d", before, after)
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// A daemon that was killed leaves commits in the WAL, in front of the zeros.
+func TestWhatStandsInTheWALIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	e := opened(t, path)
+	copied := filepath.Join(t.TempDir(), "b.db")
+	for v := range uint64(checkpointAt + checkpointAt/2) { // past a checkpoint
+		swap(t, e, store.Change{ID: budi, From: v, To: row(v + 1)})
+		if v%30 != 0 && v != checkpointAt+checkpointAt/2-1 {
+			continue
+		}
+		for _, end := range []string{"", "-wal"} {
+			b, err := os.ReadFile(path + end)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, copied+end, b)
+		}
+		killed := opened(t, copied)
+		if got, err := killed.Read(t.Context(), budi); err != nil || got.Version != v+1 {
+			t.Errorf("version %d, want %d: %v", got.Version, v+1, err)
+		}
+		if err := killed.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOneDaemonPerFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	opened(t, path)
