@@ -37,6 +37,12 @@ func (o oneAccount) Update(_ context.Context, _ account.ID, decide func(account.
 	return after, outcome, nil
 }
 
+func (o oneAccount) ReadAhead(_ context.Context, id account.ID) (account.Account, login.Update, error) {
+	return o.account, func(ctx context.Context, decide func(account.Account) (account.Account, account.Outcome)) (account.Account, account.Outcome, error) {
+		return o.Update(ctx, id, decide)
+	}, o.fault
+}
+
 func (o oneAccount) Each(_ context.Context, visit func(account.ID, account.Account, error) error) error {
 	return visit(account.Host("budi"), o.account, o.fault)
 }

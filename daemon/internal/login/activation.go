@@ -102,7 +102,7 @@ func (s *Service) letGo(ctx context.Context, c *conversation) error {
 	if err != nil {
 		return err
 	}
-	if _, begins := s.begins(ctx, c); begins && decision.Verdict == policy.Allow {
+	if _, _, begins := s.begins(ctx, c); begins && decision.Verdict == policy.Allow {
 		return s.pass(c, reasonAllowed, decision)
 	}
 	return s.judge(ctx, c)

@@ -96,10 +96,12 @@ func (m *memory) Update(_ context.Context, id account.ID, decide func(account.Ac
 	return after, outcome, nil
 }
 
-func (m *memory) View(_ context.Context, id account.ID) (account.Account, error) {
+func (m *memory) ReadAhead(_ context.Context, id account.ID) (account.Account, Update, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.accounts[id], m.err
+	return m.accounts[id], func(ctx context.Context, decide func(account.Account) (account.Account, account.Outcome)) (account.Account, account.Outcome, error) {
+		return m.Update(ctx, id, decide)
+	}, m.err
 }
 
 // diary keeps events.

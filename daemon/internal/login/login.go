@@ -20,9 +20,15 @@ type Accounts interface {
 	// Update reads the account, decides, and has committed what was decided
 	// when it returns. After an error nothing may be let in.
 	Update(ctx context.Context, id account.ID, decide func(account.Account) (account.Account, account.Outcome)) (account.Account, account.Outcome, error)
-	// View reads the account without changing it.
-	View(ctx context.Context, id account.ID) (account.Account, error)
+	// ReadAhead reads the account for what is to be said before the answer, and
+	// returns the update that the answer comes to, good also after an error. It
+	// is Update in all but that it may spare a read: what it decides on is what
+	// is there when it commits.
+	ReadAhead(ctx context.Context, id account.ID) (account.Account, Update, error)
 }
+
+// Update is Accounts.Update of one account.
+type Update = func(ctx context.Context, decide func(account.Account) (account.Account, account.Outcome)) (account.Account, account.Outcome, error)
 
 // Events takes what happened.
 type Events interface {
@@ -109,18 +115,18 @@ func (s *Service) judge(ctx context.Context, c *conversation) error {
 // ask asks for a code; who never was activated is led through it, or, where it
 // is not yet a must, offered it.
 func (s *Service) ask(ctx context.Context, c *conversation, decision policy.Decision) error {
-	a, begins := s.begins(ctx, c)
+	a, update, begins := s.begins(ctx, c)
 	switch {
 	case begins && decision.Verdict == policy.Require:
 		return s.mustActivate(ctx, c, a)
 	case begins:
 		return s.mayActivate(ctx, c, a, decision)
 	default:
-		return s.askForCode(ctx, c)
+		return s.askForCode(ctx, c, update)
 	}
 }
 
-func (s *Service) askForCode(ctx context.Context, c *conversation) error {
+func (s *Service) askForCode(ctx context.Context, c *conversation, update Update) error {
 	answer, err := c.askCode(s.texts().CodePrompt(totp.DefaultParams().Digits))
 	if err != nil {
 		return err
@@ -129,7 +135,7 @@ func (s *Service) askForCode(ctx context.Context, c *conversation) error {
 		s.Events.Record(c.event(reasonRefused))
 		return s.turnAway(c)
 	}
-	event, verdict := s.attempt(ctx, c, answer)
+	event, verdict := s.attempt(ctx, c, answer, update)
 	s.Events.Record(event)
 	return s.conclude(c, verdict)
 }
@@ -138,7 +144,7 @@ func (s *Service) texts() text.Texts { return s.Office().Texts }
 
 // attempt judges what was typed. What NSS does not know is asked like anybody
 // else and refused without a look at the store.
-func (s *Service) attempt(ctx context.Context, c *conversation, answer protocol.Answer) (audit.Event, protocol.Verdict) {
+func (s *Service) attempt(ctx context.Context, c *conversation, answer protocol.Answer, update Update) (audit.Event, protocol.Verdict) {
 	if answer.Typed.IsEmpty() && !answer.Withheld {
 		return c.event(reasonAbandoned), protocol.Refused
 	}
@@ -150,7 +156,7 @@ func (s *Service) attempt(ctx context.Context, c *conversation, answer protocol.
 		Withheld: answer.Withheld,
 		Source:   account.LoginSource(c.start.Service, c.start.RHost, c.start.TTY),
 	}
-	after, outcome, err := s.Accounts.Update(ctx, c.account(), func(a account.Account) (account.Account, account.Outcome) {
+	after, outcome, err := update(ctx, func(a account.Account) (account.Account, account.Outcome) {
 		try.Now = s.Now() // of the decision, however long the turn took
 		return account.Attempt(a, try)
 	})

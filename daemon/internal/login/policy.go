@@ -39,20 +39,21 @@ func (s *Service) refusedMeanwhile(c *conversation) bool {
 }
 
 // begins says whether the account may activate by what came before this login,
-// and returns it. One that was active once may not, after a reset; and of one
-// that cannot be read it is not known.
-func (s *Service) begins(ctx context.Context, c *conversation) (account.Account, bool) {
+// and returns it with its update. One that was active once may not, after a
+// reset; and of one that cannot be read it is not known. What NSS does not know
+// has no account, and no update.
+func (s *Service) begins(ctx context.Context, c *conversation) (a account.Account, update Update, begins bool) {
 	if c.start.NSS == nil {
-		return account.Account{}, false
+		return account.Account{}, nil, false
 	}
-	a, err := s.Accounts.View(ctx, c.account())
-	return a, err == nil && !a.Active() && !a.WasActive && !a.Disabled
+	a, update, err := s.Accounts.ReadAhead(ctx, c.account())
+	return a, update, err == nil && !a.Active() && !a.WasActive && !a.Disabled
 }
 
 // checkPhase is the account phase of a login that gave no code: by publickey
 // alone, sshd never asks the auth phase. Only who may still go without gets in.
 func (s *Service) checkPhase(ctx context.Context, c *conversation, decision policy.Decision) error {
-	if _, begins := s.begins(ctx, c); begins && decision.Verdict == policy.Allow {
+	if _, _, begins := s.begins(ctx, c); begins && decision.Verdict == policy.Allow {
 		if err := c.show(s.texts().MayActivate(decision.DaysLeft(s.Now())), protocol.StyleInfo); err != nil {
 			return err
 		}

@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	// ErrConflict: the row is no longer at the version that the change starts
-	// from; nothing was written.
+	// ErrConflict: the row is no longer the one that the change starts from;
+	// nothing was written.
 	ErrConflict = errors.New("record was changed meanwhile")
 	// ErrNewerSchema: the database belongs to a newer version of spse-totp.
 	ErrNewerSchema = errors.New("database of a newer version of spse-totp")
@@ -41,11 +41,12 @@ type Row struct {
 // There says whether there is such a row.
 func (r Row) There() bool { return r.Version != 0 || len(r.Sealed) > 0 }
 
-// Change takes one row from one version to the next, whole or not at all.
+// Change puts one row in place of another, whole or not at all.
 type Change struct {
 	ID account.ID
-	// From is the version the row has now, 0 for none.
-	From uint64
+	// From is the row as it was read, to the byte; its zero value is no row. The
+	// version alone would not do: after a removal it comes again.
+	From Row
 	// To is the new row. Its zero value deletes.
 	To Row
 	// Mark, where not empty, replaces the host's clock mark in the same

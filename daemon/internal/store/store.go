@@ -75,15 +75,44 @@ func New(open Opener, sealer *seal.Sealer, watch Watch) *Store {
 	return &Store{open: open, seal: sealer, watch: watch}
 }
 
+// Update is one update of the account it was made for.
+type Update = func(ctx context.Context, decide Decide) (account.Account, account.Outcome, error)
+
 // Update reads the account, decides, and commits what was decided, in this
 // order and alone for this account. What changes nothing writes nothing. After
 // an error nothing may be let in: the outcome is unknown.
 func (s *Store) Update(ctx context.Context, id account.ID, decide Decide) (account.Account, account.Outcome, error) {
+	return s.update(ctx, id, nil, decide)
+}
+
+// ReadAhead reads an account whose update comes later. That update, good also
+// after an error, decides first on what was read here, and reads only where
+// this is no longer what is there, or where the decision changes nothing: no
+// commit compares it then.
+func (s *Store) ReadAhead(ctx context.Context, id account.ID) (account.Account, Update, error) {
+	var ahead *seen
+	now, err := s.see(ctx, id)
+	if err == nil {
+		ahead = &now
+	}
+	return now.account, func(ctx context.Context, decide Decide) (account.Account, account.Outcome, error) {
+		return s.update(ctx, id, ahead, decide)
+	}, err
+}
+
+// seen is an account as it was read, and the row it was read from.
+type seen struct {
+	account account.Account
+	row     Row
+}
+
+func (s *Store) update(ctx context.Context, id account.ID, ahead *seen, decide Decide) (account.Account, account.Outcome, error) {
 	defer s.accounts.lock(id)()
 	for range maxConflicts {
-		a, outcome, err := s.updateOnce(ctx, id, decide)
+		a, outcome, err := s.updateOnce(ctx, id, ahead, decide)
 		if errors.Is(err, ErrConflict) {
-			continue // another host was faster: decide anew on what it left
+			ahead = nil
+			continue // somebody was faster: decide anew on what is there now
 		}
 		if err != nil {
 			return account.Account{}, account.Outcome{}, err
@@ -93,17 +122,20 @@ func (s *Store) Update(ctx context.Context, id account.ID, decide Decide) (accou
 	return account.Account{}, account.Outcome{}, ErrConflict
 }
 
-func (s *Store) updateOnce(ctx context.Context, id account.ID, decide Decide) (account.Account, account.Outcome, error) {
+func (s *Store) updateOnce(ctx context.Context, id account.ID, ahead *seen, decide Decide) (account.Account, account.Outcome, error) {
 	engine, err := s.engineNow(ctx)
 	if err != nil {
 		return account.Account{}, account.Outcome{}, err
 	}
-	before, err := s.read(ctx, engine, id)
+	before, err := s.before(ctx, engine, id, ahead)
 	if err != nil {
 		return account.Account{}, account.Outcome{}, err
 	}
-	after, outcome := decide(before)
+	after, outcome := decide(before.account)
 	change, err := s.change(id, before, &after, outcome)
+	if err == nil && change == nil && ahead != nil {
+		err = ErrConflict // it may be: nothing compares what was read ahead
+	}
 	if err != nil || change == nil {
 		return after, outcome, err
 	}
@@ -114,14 +146,22 @@ func (s *Store) updateOnce(ctx context.Context, id account.ID, decide Decide) (a
 	return after, outcome, nil
 }
 
+// before is what to decide on: what was read ahead, or else what is there.
+func (s *Store) before(ctx context.Context, engine Engine, id account.ID, ahead *seen) (seen, error) {
+	if ahead != nil {
+		return *ahead, nil
+	}
+	return s.read(ctx, engine, id)
+}
+
 // change is what has to be written to get from before to after, or nil. It
 // gives after its version.
-func (s *Store) change(id account.ID, before account.Account, after *account.Account, outcome account.Outcome) (*Change, error) {
-	same, err := equal(before, *after)
+func (s *Store) change(id account.ID, before seen, after *account.Account, outcome account.Outcome) (*Change, error) {
+	same, err := equal(before.account, *after)
 	if err != nil || same {
 		return nil, err
 	}
-	after.Version = before.Version + 1
+	after.Version = before.account.Version + 1
 	record, err := after.MarshalRecord()
 	if err != nil {
 		return nil, fmt.Errorf("encoding a record: %w", err)
@@ -131,7 +171,7 @@ func (s *Store) change(id account.ID, before account.Account, after *account.Acc
 	if err != nil {
 		return nil, fmt.Errorf("sealing a record: %w", err)
 	}
-	change := &Change{ID: id, From: before.Version, To: Row{Version: after.Version, Sealed: sealed}}
+	change := &Change{ID: id, From: before.row, To: Row{Version: after.Version, Sealed: sealed}}
 	if change.Mark, err = s.newMark(outcome.Mark); err != nil {
 		return nil, err
 	}
@@ -155,9 +195,14 @@ func equal(a, b account.Account) (bool, error) {
 // View reads an account without changing it. A name without a record is the
 // zero account.
 func (s *Store) View(ctx context.Context, id account.ID) (account.Account, error) {
+	now, err := s.see(ctx, id)
+	return now.account, err
+}
+
+func (s *Store) see(ctx context.Context, id account.ID) (seen, error) {
 	engine, err := s.engineNow(ctx)
 	if err != nil {
-		return account.Account{}, err
+		return seen{}, err
 	}
 	return s.read(ctx, engine, id)
 }
@@ -196,7 +241,7 @@ func (s *Store) Remove(ctx context.Context, id account.ID) (account.Account, err
 	if !row.There() {
 		return account.Account{}, nil
 	}
-	if err := engine.Swap(ctx, Change{ID: id, From: row.Version}); err != nil {
+	if err := engine.Swap(ctx, Change{ID: id, From: row}); err != nil {
 		return account.Account{}, s.failed(engine, fmt.Errorf("removing a record: %w", err))
 	}
 	a, err := s.tryRecord(id, row)
@@ -224,12 +269,13 @@ func (s *Store) Close() error {
 	return engine.Close()
 }
 
-func (s *Store) read(ctx context.Context, engine Engine, id account.ID) (account.Account, error) {
+func (s *Store) read(ctx context.Context, engine Engine, id account.ID) (seen, error) {
 	row, err := engine.Read(ctx, id)
 	if err != nil {
-		return account.Account{}, s.failed(engine, fmt.Errorf("reading a record: %w", err))
+		return seen{}, s.failed(engine, fmt.Errorf("reading a record: %w", err))
 	}
-	return s.openRecord(id, row)
+	a, err := s.openRecord(id, row)
+	return seen{a, row}, err
 }
 
 // openRecord opens a row, and raises the alarm where it is not what this store

@@ -154,6 +154,131 @@ func TestOneCodeOneSuccessInARace(t *testing.T) {
 	}
 }
 
+// tried is an attempt's reason by an update that was read ahead.
+func tried(t *testing.T, update store.Update, typed totp.Typed, now time.Time) account.Reason {
+	t.Helper()
+	_, outcome, err := update(t.Context(), func(a account.Account) (account.Account, account.Outcome) {
+		return account.Attempt(a, account.Try{Typed: typed, Source: "test", Now: now})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome.Reason
+}
+
+func readAhead(t *testing.T, s *store.Store, id account.ID) store.Update {
+	t.Helper()
+	_, update, err := s.ReadAhead(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return update
+}
+
+// What was read ahead is no more than a guess: what counts is what is there when
+// the answer comes, whatever happened in between.
+func TestAStaleReadAheadDecidesNothing(t *testing.T) {
+	later := noon.Add(time.Minute)
+	for name, c := range map[string]struct {
+		meanwhile func(*testing.T, *store.Store, totp.Typed)
+		want      account.Reason
+	}{
+		"nothing": {func(*testing.T, *store.Store, totp.Typed) {}, account.Accepted},
+		"the code let somebody in": {func(t *testing.T, s *store.Store, typed totp.Typed) {
+			if got := tried(t, readAhead(t, s, budi), typed, later); got != account.Accepted {
+				t.Fatal(got)
+			}
+		}, account.Replayed},
+		"disabled": {func(t *testing.T, s *store.Store, _ totp.Typed) {
+			if _, _, err := s.Update(t.Context(), budi, func(a account.Account) (account.Account, account.Outcome) {
+				a.Disabled = true
+				return a, account.Outcome{}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}, account.Disabled},
+		"guarded by wrong codes": {func(t *testing.T, s *store.Store, _ totp.Typed) {
+			for range 10 {
+				if got := tried(t, readAhead(t, s, budi), totp.NewTyped("000000"), noon.Add(24*time.Hour)); got != account.Wrong {
+					t.Fatal(got)
+				}
+			}
+		}, account.Noted},
+		"removed": {func(t *testing.T, s *store.Store, _ totp.Typed) { removed(t, s, budi) }, account.NotActivated},
+		// The record of another phone, and of the same version.
+		"removed and activated anew": {func(t *testing.T, s *store.Store, _ totp.Typed) {
+			removed(t, s, budi)
+			activate(t, s, budi, noon)
+		}, account.Wrong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newBench(t).open(t)
+			typed := code(t, activate(t, s, budi, noon), later)
+			update := readAhead(t, s, budi)
+			c.meanwhile(t, s, typed)
+			if got := tried(t, update, typed, later); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+			if got := tried(t, update, typed, later); got == account.Accepted {
+				t.Error("the update let the code in again")
+			}
+		})
+	}
+}
+
+func removed(t *testing.T, s *store.Store, id account.ID) {
+	t.Helper()
+	if a, err := s.Remove(t.Context(), id); err != nil || a.Version == 0 {
+		t.Fatalf("version %d, %v", a.Version, err)
+	}
+}
+
+// A decision that changes nothing is compared by no commit, so it is made on what
+// is there now.
+func TestWhatChangesNothingIsDecidedOnWhatIsThere(t *testing.T) {
+	s := newBench(t).open(t)
+	update := readAhead(t, s, budi) // there is no record yet
+	offer := activate(t, s, budi, noon)
+	later := noon.Add(time.Minute)
+	if got := tried(t, update, code(t, offer, later), later); got != account.Accepted {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestARecordEditedAfterItWasReadAheadIsNotWrittenOver(t *testing.T) {
+	b := newBench(t)
+	s := b.open(t)
+	offer := activate(t, s, budi, noon)
+	update := readAhead(t, s, budi)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.sql(t, `UPDATE account SET sealed = zeroblob(length(sealed))`)
+	later := noon.Add(time.Minute)
+	_, outcome, err := update(t.Context(), func(a account.Account) (account.Account, account.Outcome) {
+		return account.Attempt(a, account.Try{Typed: code(t, offer, later), Now: later})
+	})
+	if !errors.Is(err, store.ErrTampered) || outcome.Accepted || len(b.heard.tampered) == 0 {
+		t.Errorf("%v, %v, told of %d", outcome.Reason, err, len(b.heard.tampered))
+	}
+}
+
+func TestTheUpdateIsGoodAlsoWhereReadingAheadFailed(t *testing.T) {
+	b := newBench(t)
+	s := b.open(t)
+	offer := activate(t, s, budi, noon)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, update, err := s.ReadAhead(gone, budi)
+	if err == nil {
+		t.Fatal("it read for a caller who left")
+	}
+	later := noon.Add(time.Minute)
+	if got := tried(t, update, code(t, offer, later), later); got != account.Accepted {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestWhatWasCommittedIsThereAfterReopening(t *testing.T) {
 	b := newBench(t)
 	s := b.open(t)

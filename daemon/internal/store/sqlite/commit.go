@@ -96,17 +96,18 @@ func (e *Engine) commit(batch []*pending) error {
 	return explain(err)
 }
 
-// apply writes one change, unless its row is at another version.
+// apply writes one change, unless its row is another.
 func (e *Engine) apply(c store.Change) (conflict, err error) {
 	var rows int64
 	realm, name := c.ID.Realm, []byte(c.ID.Name)
+	version := int64(c.From.Version) // negative where it was edited
 	switch {
 	case !c.To.There():
-		rows, err = run(e.remove, realm, name, int64(c.From))
-	case c.From == 0:
+		rows, err = run(e.remove, realm, name, version, c.From.Sealed)
+	case !c.From.There():
 		rows, err = run(e.insert, c.To.Version, c.To.Sealed, realm, name)
 	default:
-		rows, err = run(e.update, c.To.Version, c.To.Sealed, realm, name, int64(c.From))
+		rows, err = run(e.update, c.To.Version, c.To.Sealed, realm, name, version, c.From.Sealed)
 	}
 	if err != nil {
 		return nil, err

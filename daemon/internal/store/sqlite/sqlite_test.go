@@ -32,24 +32,30 @@ func swap(t *testing.T, e *Engine, c store.Change) {
 	}
 }
 
+// row is what a test keeps at that version; at 0 there is none.
 func row(version uint64) store.Row {
+	if version == 0 {
+		return store.Row{}
+	}
 	return store.Row{Version: version, Sealed: fmt.Appendf(nil, "sealed %d", version)}
 }
 
 func TestSwapTakesARowFromOneVersionToTheNext(t *testing.T) {
 	e := opened(t, filepath.Join(t.TempDir(), "a.db"))
 	swap(t, e, store.Change{ID: budi, To: row(1)})
-	swap(t, e, store.Change{ID: budi, From: 1, To: row(2)})
+	swap(t, e, store.Change{ID: budi, From: row(1), To: row(2)})
 	got, err := e.Read(t.Context(), budi)
 	if err != nil || got.Version != 2 || string(got.Sealed) != "sealed 2" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for name, c := range map[string]store.Change{
 		"made twice":       {ID: budi, To: row(1)},
-		"from an old one":  {ID: budi, From: 1, To: row(2)},
-		"from a later one": {ID: budi, From: 3, To: row(4)},
-		"delete an old":    {ID: budi, From: 1},
-		"mark of a loser":  {ID: budi, From: 1, To: row(2), Mark: []byte("stolen")},
+		"from an old one":  {ID: budi, From: row(1), To: row(2)},
+		"from a later one": {ID: budi, From: row(3), To: row(4)},
+		"delete an old":    {ID: budi, From: row(1)},
+		"another's bytes":  {ID: budi, From: store.Row{Version: 2, Sealed: row(1).Sealed}, To: row(3)},
+		"delete another's": {ID: budi, From: store.Row{Version: 2, Sealed: row(1).Sealed}},
+		"mark of a loser":  {ID: budi, From: row(1), To: row(2), Mark: []byte("stolen")},
 	} {
 		if err := e.Swap(t.Context(), c); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("%s: got %v", name, err)
@@ -58,7 +64,7 @@ func TestSwapTakesARowFromOneVersionToTheNext(t *testing.T) {
 	if mark, err := e.Mark(t.Context()); err != nil || string(mark) != "first mark" {
 		t.Errorf("mark is %q, %v", mark, err)
 	}
-	swap(t, e, store.Change{ID: budi, From: 2})
+	swap(t, e, store.Change{ID: budi, From: row(2)})
 	if got, err := e.Read(t.Context(), budi); err != nil || got.Version != 0 {
 		t.Errorf("after the delete: %+v, %v", got, err)
 	}
@@ -87,7 +93,7 @@ func TestManyCallersShareCommitsAndLoseNothing(t *testing.T) {
 		wg.Go(func() {
 			id := account.Host(fmt.Sprint("budi", c))
 			for v := range uint64(each) {
-				if err := e.Swap(context.Background(), store.Change{ID: id, From: v, To: row(v + 1)}); err != nil {
+				if err := e.Swap(context.Background(), store.Change{ID: id, From: row(v), To: row(v + 1)}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -115,7 +121,7 @@ func TestTheWALDoesNotGrow(t *testing.T) {
 	e := opened(t, path)
 	before := size(t, path+"-wal")
 	for v := range uint64(3 * checkpointAt) {
-		swap(t, e, store.Change{ID: budi, From: v, To: row(v + 1)})
+		swap(t, e, store.Change{ID: budi, From: row(v), To: row(v + 1)})
 	}
 	if after := size(t, path+"-wal"); after != before {
 		t.Errorf("it grew from %d bytes to %d", before, after)
@@ -137,7 +143,7 @@ func TestWhatStandsInTheWALIsRead(t *testing.T) {
 	e := opened(t, path)
 	copied := filepath.Join(t.TempDir(), "b.db")
 	for v := range uint64(checkpointAt + checkpointAt/2) { // past a checkpoint
-		swap(t, e, store.Change{ID: budi, From: v, To: row(v + 1)})
+		swap(t, e, store.Change{ID: budi, From: row(v), To: row(v + 1)})
 		if v%30 != 0 && v != checkpointAt+checkpointAt/2-1 {
 			continue
 		}
@@ -251,7 +257,7 @@ func TestWhatIsMovedAwayIsNotWritten(t *testing.T) {
 			e := opened(t, path)
 			swap(t, e, store.Change{ID: budi, To: row(1)})
 			spoil(t, path)
-			if err := e.Swap(t.Context(), store.Change{ID: budi, From: 1, To: row(2)}); !errors.Is(err, store.ErrMoved) {
+			if err := e.Swap(t.Context(), store.Change{ID: budi, From: row(1), To: row(2)}); !errors.Is(err, store.ErrMoved) {
 				t.Errorf("a commit: %v", err)
 			}
 			if _, err := e.Read(t.Context(), budi); !errors.Is(err, store.ErrMoved) {

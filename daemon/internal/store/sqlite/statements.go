@@ -17,6 +17,8 @@ type statements struct {
 	all                    []*sql.Stmt
 }
 
+// ifnull: the driver reads and writes an empty one, which somebody put there, as
+// NULL.
 func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 	for _, st := range []struct {
 		into  **sql.Stmt
@@ -26,9 +28,9 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.begin, `BEGIN IMMEDIATE`},
 		{&s.end, `COMMIT`},
 		{&s.rollback, `ROLLBACK`},
-		{&s.update, `UPDATE account SET version = ?, sealed = ? WHERE realm = ? AND name = ? AND version = ?`},
+		{&s.update, `UPDATE account SET version = ?, sealed = ? WHERE realm = ? AND name = ? AND version = ? AND sealed = ifnull(?, x'')`},
 		{&s.insert, `INSERT INTO account (version, sealed, realm, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`},
-		{&s.remove, `DELETE FROM account WHERE realm = ? AND name = ? AND version = ?`},
+		{&s.remove, `DELETE FROM account WHERE realm = ? AND name = ? AND version = ? AND sealed = ifnull(?, x'')`},
 		{&s.mark, `UPDATE clock_mark SET sealed = ?`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, st.query)
