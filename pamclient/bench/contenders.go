@@ -215,9 +215,14 @@ func (s *ourModule) refresh(c crowd) error {
 	if err := copyFile(database, s.template(c.size)); err != nil {
 		return err
 	}
-	var err error
-	s.process, err = stage.Daemon(s.stderr, "build")
-	return err
+	slack, err := unitSlack("systemd/spse-totpd.service")
+	if err != nil {
+		return err
+	}
+	return withSlack(slack, func() (err error) {
+		s.process, err = stage.Daemon(s.stderr, "build")
+		return err
+	})
 }
 
 func (s *ourModule) daemon() *os.Process { return s.process.Process }
