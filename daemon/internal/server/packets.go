@@ -27,25 +27,28 @@ var buffers = sync.Pool{New: func() any {
 	return &b
 }}
 
+// past, as a deadline, ends the read that waits, and every later one.
+var past = time.Unix(1, 0)
+
 // packets are the datagrams of one connection. What can be sent or read at once
-// is, without a deadline: setting one wakes Go's poller, which costs a login
-// more than all the rest of its reading and writing.
+// is, without a deadline.
 type packets struct {
-	ctx    context.Context
-	conn   *net.UnixConn
-	raw    syscall.RawConn // of conn
-	buffer *[]byte
-	used   int // bytes of buffer that held something
+	ctx       context.Context
+	conn      *net.UnixConn
+	raw       syscall.RawConn // of conn
+	deadlines *deadlines
+	buffer    *[]byte
+	used      int // bytes of buffer that held something
 }
 
 var _ login.Packets = (*packets)(nil)
 
-func newPackets(ctx context.Context, conn *net.UnixConn) (*packets, error) {
+func newPackets(ctx context.Context, conn *net.UnixConn, d *deadlines) (*packets, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	return &packets{ctx: ctx, conn: conn, raw: raw, buffer: buffers.Get().(*[]byte)}, nil
+	return &packets{ctx: ctx, conn: conn, raw: raw, deadlines: d, buffer: buffers.Get().(*[]byte)}, nil
 }
 
 // wipe ends the use of p: codes passed through its buffer.
@@ -97,14 +100,13 @@ func (p *packets) Receive(wait time.Duration) ([]byte, error) {
 }
 
 func (p *packets) await(wait time.Duration) (n, flags int, err error) {
-	if err := p.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
-		return 0, 0, err
-	}
-	if p.ctx.Err() != nil { // it was cancelled before the deadline was set
-		_ = p.conn.SetReadDeadline(time.Unix(1, 0))
-	}
+	p.deadlines.set(p.conn, time.Now().Add(wait))
 	// No room for control messages: descriptors a peer sends are not taken.
 	n, _, flags, _, err = p.conn.ReadMsgUnix(*p.buffer, nil)
+	p.used = max(p.used, n)
+	if !p.deadlines.lift(p.conn) && err == nil {
+		err = os.ErrDeadlineExceeded // it came in the instant in which it was late
+	}
 	return n, flags, err
 }
 

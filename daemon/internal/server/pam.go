@@ -30,6 +30,8 @@ type PAM struct {
 	Refused func(Peer)
 	// Failed hears of a conversation's panic, which ends it without a result.
 	Failed func(any)
+
+	deadlines deadlines
 }
 
 // Serve takes conversations till ctx is done, and then returns once those with
@@ -85,9 +87,9 @@ func (p *PAM) welcome(conn *net.UnixConn) bool {
 func (p *PAM) serve(ctx context.Context, conn *net.UnixConn) {
 	defer conn.Close()
 	// When the daemon stops, whoever waits for a person waits no longer.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(past) })
 	defer stop()
-	packets, err := newPackets(ctx, conn)
+	packets, err := newPackets(ctx, conn, &p.deadlines)
 	if err != nil {
 		return // it is closed already
 	}
