@@ -31,11 +31,13 @@ void frame_cut(struct frame *frame, size_t length)
 	frame->length = length;
 }
 
+/* Behind the length nothing was written, or it was wiped: to wipe all 64 KiB of a
+ * start would make the kernel find memory for them, in each login's process. */
 void frame_free(struct frame *frame)
 {
 	if (frame->bytes == NULL)
 		return;
-	explicit_bzero(frame->bytes, frame->size);
+	explicit_bzero(frame->bytes, frame->length);
 	free(frame->bytes);
 	*frame = (struct frame){ 0 };
 }
