@@ -40,6 +40,7 @@ func (p *PAM) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = p.Listener.Close() })
 	defer stop()
 	places := make(chan struct{}, maxConversations)
+	idle := make(chan *net.UnixConn) // to who has nothing to serve
 	var open sync.WaitGroup
 	for {
 		conn, err := p.Listener.AcceptUnix()
@@ -63,10 +64,26 @@ func (p *PAM) Serve(ctx context.Context) error {
 			turnAway(conn)
 			continue
 		}
-		open.Go(func() {
-			defer func() { <-places }()
-			p.serve(ctx, conn)
-		})
+		select {
+		case idle <- conn:
+		default:
+			open.Go(func() { p.work(ctx, conn, idle, places) })
+		}
+	}
+}
+
+// work serves a connection, and after it others that come, till ctx is done. A
+// goroutine that has served has the stack that SQLite needs; that of a new one is
+// copied again and again until it does.
+func (p *PAM) work(ctx context.Context, conn *net.UnixConn, idle <-chan *net.UnixConn, places <-chan struct{}) {
+	for {
+		p.serve(ctx, conn)
+		<-places
+		select {
+		case conn = <-idle:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
