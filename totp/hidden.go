@@ -9,7 +9,7 @@ import (
 // redacted is all that is ever seen of a hidden value.
 const redacted = "REDACTED"
 
-// hidden keeps a text out of logs, errors and answers. Secret, Typed and Code
+// hidden keeps a text out of logs, errors and answers. Secret, Typed, Code and LongCode
 // embed it; each says by which method it is revealed on purpose.
 type hidden struct {
 	// No ==: it would compare addresses, and contents not in constant time.

@@ -17,6 +17,7 @@ const (
 	canarySecret = "canary-secret-of-budi"
 	canaryTyped  = "canary-typed-by-siti"
 	canaryCode   = "80241759"
+	canaryLong   = "CANARYF0RS1T1"
 )
 
 func hiddenValues(t *testing.T) map[string]struct{ value, pointer any } {
@@ -30,7 +31,12 @@ func hiddenValues(t *testing.T) map[string]struct{ value, pointer any } {
 	if err != nil {
 		t.Fatal(err)
 	}
+	long, err := ParseLongCode(NewTyped(canaryLong))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return map[string]struct{ value, pointer any }{
+		"LongCode": {long, &long},
 		"Secret": {secret, &secret},
 		"Typed":  {typed, &typed},
 		"Code":   {code, &code},
@@ -40,7 +46,7 @@ func hiddenValues(t *testing.T) map[string]struct{ value, pointer any } {
 // wantHidden fails if any spelling of a canary is in text.
 func wantHidden(t *testing.T, where, text string) {
 	t.Helper()
-	for _, canary := range []string{canarySecret, canaryTyped, canaryCode} {
+	for _, canary := range []string{canarySecret, canaryTyped, canaryCode, canaryLong} {
 		for _, spelling := range []string{
 			canary,
 			encoding.EncodeToString([]byte(canary)),

@@ -6,7 +6,7 @@
 // drift and throttling are its caller's (daemon/internal/account). The HMAC and
 // the truncation are those of github.com/pquerna/otp; every check is made here.
 //
-// What must not be seen (Secret, Typed, Code) prints as REDACTED, and no error of
+// What must not be seen (Secret, Typed, Code, LongCode) prints as REDACTED, and no error of
 // this package holds any part of its input.
 package totp
 
