@@ -52,6 +52,8 @@ func parseReply(frame []byte) (protocol.Reply, bool) {
 		return protocol.NeedGroups{GIDs: gids}, true
 	case C.VERB_PROMPT:
 		return protocol.Prompt{Text: text}, true
+	case C.VERB_OFFER:
+		return protocol.Offer{Text: text}, true
 	case C.VERB_SHOW:
 		return protocol.Show{Text: text, Style: protocol.Style(reply.style)}, true
 	case C.VERB_RESULT:

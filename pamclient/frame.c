@@ -234,6 +234,7 @@ static bool take_fields(struct cursor *cursor, struct reply *reply)
 	case VERB_NEED_GROUPS:
 		return take_gids(cursor, 1, reply->gids, &reply->n_gids);
 	case VERB_PROMPT:
+	case VERB_OFFER:
 		return take_text(cursor, 1, reply->text);
 	case VERB_SHOW:
 		return take_text(cursor, 1, reply->text) && take_style(cursor, 2, &reply->style);

@@ -240,25 +240,40 @@ void keep_typed(struct typed *ret_typed, const char *prompt, const char *text)
 	strcpy(ret_typed->prompt, prompt);
 }
 
-/* The person is asked visibly: sshd's `password` method, which answers every
- * hidden prompt with the password, fails on a visible one. */
-static int ask(struct login *login, const char *prompt)
+/* What is typed to a prompt, asked visibly: sshd's `password` method, which
+ * answers every hidden prompt with the password, fails on a visible one. Whoever
+ * cannot be asked has answered nothing, where that does. */
+static int read_answer(const struct login *login, const struct reply *prompt, char **ret_text)
+{
+	int code = pam_prompt(login->pamh, PAM_PROMPT_ECHO_ON, ret_text, "%s", prompt->text);
+
+	if (prompt->verb == VERB_OFFER && (code == PAM_CONV_ERR || (code == PAM_SUCCESS && *ret_text == NULL))) {
+		string_free(ret_text);
+		*ret_text = strdup("");
+		return *ret_text != NULL ? PAM_SUCCESS : out_of_memory(login->pamh);
+	}
+	if (code != PAM_SUCCESS)
+		return failure_code(code);
+	if (*ret_text == NULL) /* ^D */
+		return refuse(login->pamh, PAM_AUTH_ERR, "the person hung up");
+	return PAM_SUCCESS;
+}
+
+static int ask(struct login *login, const struct reply *prompt)
 {
 	CLEANUP(string_free) char *text = NULL;
 	CLEANUP(frame_free) struct frame frame = { 0 };
-	int code = pam_prompt(login->pamh, PAM_PROMPT_ECHO_ON, &text, "%s", prompt);
+	int code = read_answer(login, prompt, &text);
 
 	if (code != PAM_SUCCESS)
-		return failure_code(code);
-	if (text == NULL) /* ^D */
-		return refuse(login->pamh, PAM_AUTH_ERR, "the person hung up");
+		return code;
 	if ((code = same_login(login)) != PAM_SUCCESS)
 		return code;
 
 	if (must_withhold(login->pamh, text))
 		typed_wipe(login->typed);
 	else
-		keep_typed(login->typed, prompt, text);
+		keep_typed(login->typed, prompt->text, text);
 
 	if (!frame_begin(&frame, VERB_ANSWER, FRAME_MAX))
 		return out_of_memory(login->pamh);
@@ -278,8 +293,9 @@ static int obey(struct login *login, const struct reply *reply)
 	case VERB_SHOW:
 		return show(login, reply);
 	case VERB_PROMPT:
+	case VERB_OFFER:
 		if (login->for_whom->phase == PHASE_AUTH)
-			return ask(login, reply->text);
+			return ask(login, reply);
 		return refuse(login->pamh, PAM_AUTH_ERR, "a prompt in the account phase");
 	default: /* reply_parse lets no other through */
 		return wire_refuse(login, WIRE_GARBLED);

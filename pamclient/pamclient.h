@@ -66,6 +66,7 @@ enum verb {
 	VERB_PROMPT = 17,
 	VERB_SHOW = 18,
 	VERB_RESULT = 19,
+	VERB_OFFER = 20,
 };
 
 enum phase { PHASE_AUTH = 1, PHASE_ACCOUNT = 2 };

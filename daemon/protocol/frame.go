@@ -20,6 +20,7 @@ const (
 	verbPrompt     = 17
 	verbShow       = 18
 	verbResult     = 19
+	verbOffer      = 20
 )
 
 // ParseRequest reads one datagram from the module. Its errors wrap ErrGarbled.
@@ -57,6 +58,8 @@ func ParseReply(frame []byte) (Reply, error) {
 		reply = NeedGroups{GIDs: r.gids(1, 1, MaxAsked)}
 	case verbPrompt:
 		reply = Prompt{Text: r.text(1, 1, MaxText)}
+	case verbOffer:
+		reply = Offer{Text: r.text(1, 1, MaxText)}
 	case verbShow:
 		reply = Show{Text: r.text(1, 1, MaxText), Style: Style(r.number(2, 1, 2))}
 	case verbResult:
@@ -87,6 +90,9 @@ func Marshal(message Message) ([]byte, error) {
 		w.gids(1, m.GIDs)
 	case Prompt:
 		w.begin(verbPrompt)
+		w.text(1, m.Text)
+	case Offer:
+		w.begin(verbOffer)
 		w.text(1, m.Text)
 	case Show:
 		w.begin(verbShow)

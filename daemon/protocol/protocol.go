@@ -135,6 +135,12 @@ type Prompt struct {
 	Text string // 1 to MaxText bytes
 }
 
+// Offer is a Prompt that may be left out: whoever cannot be asked has answered
+// it with nothing.
+type Offer struct {
+	Text string // 1 to MaxText bytes
+}
+
 // Show is for the person to read. Nothing answers it.
 type Show struct {
 	Text  string // 1 to MaxText bytes
@@ -151,6 +157,7 @@ func (Groups) message()     {}
 func (Answer) message()     {}
 func (NeedGroups) message() {}
 func (Prompt) message()     {}
+func (Offer) message()      {}
 func (Show) message()       {}
 func (Result) message()     {}
 
@@ -160,5 +167,6 @@ func (Answer) request() {}
 
 func (NeedGroups) reply() {}
 func (Prompt) reply()     {}
+func (Offer) reply()      {}
 func (Show) reply()       {}
 func (Result) reply()     {}
