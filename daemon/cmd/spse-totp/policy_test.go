@@ -188,12 +188,11 @@ func TestExplain(t *testing.T) {
 			"rule": "FILE:1", "verdict": "refuse"}},
 		"may go without": {"budi", never, january, officeRules, map[string]string{
 			"groups": "1000, 27", "rule": "FILE:16", "verdict": "allow", "state": "never activated",
-			"means": "may go without a Security Code until 2027-01-31, 2 days, and is offered activation",
-			"":      "Enter at the offer means later; what types a password and nothing else is refused there: sshd's password method, sudo -S"}},
+			"means": "may go without a Security Code until 2027-01-31, 2 days, and is offered activation"}},
 		"may go without, the last day": {"budi", never, at("2027-01-31"), officeRules, map[string]string{
 			"means": "may go without a Security Code until 2027-01-31, 1 day, and is offered activation"}},
 		"might, but is active":   {"budi", active, january, officeRules, map[string]string{"verdict": "allow", "means": "is asked for a Security Code"}},
-		"might, but was reset":   {"budi", reset, january, officeRules, map[string]string{"means": "could not log in: was reset, and has to be given a new activation: spse-totp activate budi"}},
+		"might, but was reset":   {"budi", reset, january, officeRules, map[string]string{"means": "could not log in: was reset, and has no activation code: spse-totp issue budi"}},
 		"might, but is disabled": {"budi", disabled, january, officeRules, map[string]string{"means": "could not log in: disabled: spse-totp enable budi"}},
 		"unreadable":             {"budi", faulty, january, officeRules, map[string]string{"state": "its record cannot be read", "means": "could not log in: the record cannot be read: spse-totp status budi"}},
 		"no rule":                {"budi", active, january, "", map[string]string{"rule": "none fits: the last, unwritten one requires a code of everybody", "verdict": "require"}},
@@ -270,9 +269,6 @@ func TestExplainWithoutADaemon(t *testing.T) {
 			t.Errorf("status %d\n%s", status, stderr)
 		}
 		expectRows(t, stdout, map[string]string{"state": "not known", "means": means})
-		if noted := strings.Contains(stdout, offerNote); noted != (name == "budi") {
-			t.Errorf("%s: what cannot answer the offer is told: %v", name, noted)
-		}
 	}
 	_, stdout, _ := asRoot(t, "/nonexistent/control.sock", false, "", explainTo(t, staff, "budi", january))
 	expectRows(t, stdout, map[string]string{"means": "is asked for a Security Code, or led through activation if there never was one"})
@@ -324,7 +320,7 @@ func TestWhatif(t *testing.T) {
 	want := "sshd from 203.0.113.5\nat " + local(mustRead(t, january.at)) + `
 
 could not log in: 3
-  dewi  was reset, and has to be given a new activation: spse-totp activate dewi
+  dewi  was reset, and has no activation code: spse-totp issue dewi
   joko  refused by the rule FILE:1
   rudi  disabled: spse-totp enable rudi
 
@@ -333,7 +329,6 @@ would be asked to activate: 1
 
 may go without: 1
   root  until 2027-01-31
-  (Enter at the offer means later; what types a password and nothing else is refused there: sshd's password method, sudo -S)
 
 is exempt: 2
   agus  until 2027-01-31: cadangan tanpa HP

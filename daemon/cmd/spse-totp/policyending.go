@@ -14,12 +14,18 @@ const (
 	stateUnknown    state = "unknown" // the daemon could not say
 	stateActive     state = "active"
 	stateNever      state = "never-activated"
+	stateNeverYet   state = "never-activated-needs-code" // first_activation = "issued-code"
+	stateNeverHas   state = "never-activated-has-code"   // and an issued code is open
 	stateReset      state = "reset"
+	stateResetHas   state = "reset-has-code"
 	stateDisabled   state = "disabled"
 	stateUnreadable state = "unreadable" // the record was changed from outside
 )
 
-func stateOf(a control.Account) state {
+// stateOf says how the account stands. passwordActivates says that the password
+// alone leads to the first phone.
+func stateOf(a control.Account, passwordActivates bool) state {
+	has := a.IssuedUntil != nil && !a.IssuedOnce
 	switch {
 	case a.Fault != "":
 		return stateUnreadable
@@ -27,10 +33,16 @@ func stateOf(a control.Account) state {
 		return stateDisabled
 	case a.Active:
 		return stateActive
+	case a.WasActive && has:
+		return stateResetHas
 	case a.WasActive:
 		return stateReset
-	default:
+	case passwordActivates:
 		return stateNever
+	case has:
+		return stateNeverHas
+	default:
+		return stateNeverYet
 	}
 }
 
@@ -40,8 +52,14 @@ func (s state) String() string {
 		return "active"
 	case stateNever:
 		return "never activated"
+	case stateNeverYet:
+		return "never activated, and has no activation code"
+	case stateNeverHas:
+		return "never activated, and has an activation code"
 	case stateReset:
-		return "was reset, and not activated since"
+		return "was reset, and has no activation code"
+	case stateResetHas:
+		return "was reset, and has an activation code"
 	case stateDisabled:
 		return "disabled by an administrator"
 	case stateUnreadable:
@@ -78,10 +96,15 @@ func endOf(d policy.Decision, s state) ending {
 		return endAsked
 	case stateUnknown:
 		return endUnknown
-	case stateNever:
-		if d.Verdict == policy.Allow {
+	case stateNever, stateNeverHas, stateNeverYet:
+		switch {
+		case d.Verdict == policy.Allow:
 			return endWithout
+		case s == stateNeverYet:
+			return endRefused
 		}
+		return endActivate
+	case stateResetHas:
 		return endActivate
 	default:
 		return endRefused
@@ -108,13 +131,9 @@ func (a *app) whyRefused(name string, d policy.Decision, s state) string {
 		return "refused by the rule " + a.place(d.Rule.Line)
 	case s == stateDisabled:
 		return "disabled: spse-totp enable " + name
-	case s == stateReset:
-		return "was reset, and has to be given a new activation: spse-totp activate " + name
+	case s == stateReset, s == stateNeverYet:
+		return s.String() + ": spse-totp issue " + name
 	default:
 		return "the record cannot be read: spse-totp status " + name
 	}
 }
-
-// offerNote is what whoever reads that somebody may go without has to know too:
-// the offer is a visible prompt, which such programs cannot answer.
-const offerNote = "Enter at the offer means later; what types a password and nothing else is refused there: sshd's password method, sudo -S"

@@ -23,6 +23,9 @@ import (
 type oneAccount struct {
 	account account.Account
 	fault   error
+
+	issued     string // the code that the helpdesk gave, and that is open
+	issuedOnly bool   // first_activation = "issued-code"
 }
 
 func (o oneAccount) View(context.Context, account.ID) (account.Account, error) {
@@ -51,17 +54,25 @@ func (o oneAccount) Remove(context.Context, account.ID) (account.Account, error)
 	return account.Account{}, errors.New("nobody removes budi")
 }
 
+func (oneAccount) ClockBehind(time.Time) bool { return false }
+
+func (oneAccount) ClockMark() time.Time { return time.Time{} }
+
+func (oneAccount) AcceptClock(context.Context, time.Time) error {
+	return errors.New("nobody sets the clock")
+}
+
 // deaf takes events.
 type deaf struct{}
 
 func (deaf) Record(audit.Event) {}
 
 // state is how the CLI sees the account, by the daemon's own answer to root.
-func (o oneAccount) state(t *testing.T, now time.Time) state {
+func (o oneAccount) state(t *testing.T, now time.Time, passwordActivates bool) state {
 	t.Helper()
 	service := control.Service{
 		Accounts: o, Events: deaf{}, Now: func() time.Time { return now },
-		Office: func() control.Office { return control.Office{Texts: texts} },
+		Office: func() control.Office { return control.Office{Texts: texts, PasswordActivates: passwordActivates} },
 	}
 	request := httptest.NewRequest(http.MethodGet, control.PathAccounts, nil)
 	answer := httptest.NewRecorder()
@@ -70,7 +81,7 @@ func (o oneAccount) state(t *testing.T, now time.Time) state {
 	if err := json.Unmarshal(answer.Body.Bytes(), &accounts); err != nil || len(accounts) != 1 {
 		t.Fatalf("the daemon's list is %s: %v", answer.Body, err)
 	}
-	return stateOf(accounts[0])
+	return stateOf(accounts[0], passwordActivates)
 }
 
 // owner is the module with budi before it, who types the right code where one is
@@ -81,6 +92,8 @@ type owner struct {
 	now     time.Time
 	next    protocol.Request
 	prompt  string // the last one
+	offer   string // likewise
+	issued  string // his code of the helpdesk
 	verdict *protocol.Verdict
 }
 
@@ -90,6 +103,8 @@ func (o *owner) Send(packet []byte) error {
 		o.t.Fatal(err)
 	}
 	switch reply := reply.(type) {
+	case protocol.Offer:
+		o.offer, o.next = reply.Text, protocol.Answer{}
 	case protocol.Prompt:
 		o.prompt, o.next = reply.Text, protocol.Answer{Typed: protocol.NewTyped(o.types(reply.Text))}
 	case protocol.Result:
@@ -99,8 +114,11 @@ func (o *owner) Send(packet []byte) error {
 }
 
 func (o *owner) types(prompt string) string {
-	if prompt == texts.OfferPrompt() || prompt == texts.ConfirmPrompt(6) {
+	if prompt == texts.ConfirmPrompt(6) {
 		return ""
+	}
+	if o.issued != "" {
+		return o.issued
 	}
 	if o.secret.IsZero() {
 		return "000000"
@@ -129,9 +147,9 @@ func (o *owner) ending() ending {
 		return "broken"
 	case o.prompt == texts.ConfirmPrompt(6):
 		return endActivate
-	case o.prompt == texts.OfferPrompt() && *o.verdict == protocol.NotAsked:
+	case o.offer != "" && o.prompt == "" && *o.verdict == protocol.NotAsked:
 		return endWithout
-	case o.prompt == "" && *o.verdict == protocol.NotAsked:
+	case o.offer == "" && o.prompt == "" && *o.verdict == protocol.NotAsked:
 		return endExempt
 	case o.prompt == texts.CodePrompt(6) && *o.verdict == protocol.Accepted:
 		return endAsked
@@ -151,11 +169,22 @@ func TestLoginsEndAsSaid(t *testing.T) {
 	active := account.Account{Version: 1, Generation: 1, WasActive: true, Phone: account.Phone{Secret: secret, Params: totp.DefaultParams()}}
 	disabled, neverAndDisabled := active, account.Account{Version: 1, Disabled: true}
 	disabled.Disabled = true
+	given, err := totp.NewLongCode(totp.Issued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued := func(a account.Account) account.Account {
+		return account.Issue(a, given, account.NewSalt(), time.Hour, false, "control uid 0", now)
+	}
+	reset := account.Reset(active, 2, "control uid 0", now)
 	stores := map[state][]oneAccount{
 		stateActive:     {{account: active}},
 		stateNever:      {{}, {account: account.Account{Version: 1}}},
-		stateReset:      {{account: account.Reset(active, 2)}},
-		stateDisabled:   {{account: disabled}, {account: neverAndDisabled}, {account: account.Reset(disabled, 2)}},
+		stateReset:      {{account: reset}},
+		stateResetHas:   {{account: issued(reset), issued: given.Reveal()}},
+		stateNeverYet:   {{issuedOnly: true}, {account: account.Account{Version: 1}, issuedOnly: true}},
+		stateNeverHas:   {{account: issued(account.Account{Version: 1}), issued: given.Reveal(), issuedOnly: true}},
+		stateDisabled:   {{account: disabled}, {account: neverAndDisabled}, {account: account.Reset(disabled, 2, "control uid 0", time.Unix(1.79e9, 0))}},
 		stateUnreadable: {{account: active, fault: errors.New("edited")}},
 	}
 	rules := []policy.Policy{{}}
@@ -167,17 +196,19 @@ func TestLoginsEndAsSaid(t *testing.T) {
 	seen := make(map[ending]bool)
 	for want, all := range stores {
 		for _, store := range all {
-			if got := store.state(t, now); got != want {
+			if got := store.state(t, now, !store.issuedOnly); got != want {
 				t.Errorf("an account that is %q is said to be %q", want, got)
 			}
 			for _, p := range rules {
 				said := endOf(p.Decide(policy.Login{Realm: account.RealmHost, Account: "budi", Service: sshd, Now: now}), want)
-				o := &owner{t: t, secret: store.account.Phone.Secret, now: now, next: protocol.Start{
+				o := &owner{t: t, issued: store.issued, secret: store.account.Phone.Secret, now: now, next: protocol.Start{
 					Phase: protocol.PhaseAuth, Service: sshd, User: "budi", NSS: &protocol.Identity{Name: "budi", UID: 1000},
 				}}
 				service := login.Service{
 					Accounts: store, Events: deaf{}, Now: func() time.Time { return now },
-					Office: func() login.Office { return login.Office{Texts: texts, Policy: p, Issuer: "LPSE Kudus"} },
+					Office: func() login.Office {
+						return login.Office{Texts: texts, Policy: p, Issuer: "LPSE Kudus", PasswordActivates: !store.issuedOnly}
+					},
 				}
 				service.Serve(t.Context(), o)
 				if got := o.ending(); got != said {

@@ -52,7 +52,6 @@ type explanation struct {
 	State   state     `json:"state"`
 	Ending  ending    `json:"ending"`
 	Means   string    `json:"means"`
-	Note    string    `json:"note,omitempty"`
 
 	groupsMatter, groupsKnown bool
 	login                     string
@@ -78,7 +77,7 @@ func (a *app) policyExplain(ctx context.Context, users users, name string, q *qu
 	if err != nil {
 		return err
 	}
-	s, err := a.askState(ctx, name)
+	s, err := a.askState(ctx, name, c.PasswordActivates)
 	if err != nil {
 		return err
 	}
@@ -102,11 +101,11 @@ func knownUser(ctx context.Context, users users, name string) error {
 
 // askState asks the daemon how the account stands. Where it cannot say, that is
 // told, and the rule is explained all the same.
-func (a *app) askState(ctx context.Context, name string) (state, error) {
+func (a *app) askState(ctx context.Context, name string, passwordActivates bool) (state, error) {
 	var account control.Account
 	err := a.client().call(ctx, http.MethodGet, control.PathAccount, name, nil, &account)
 	if err == nil {
-		return stateOf(account), nil
+		return stateOf(account, passwordActivates), nil
 	}
 	if ctx.Err() != nil {
 		return stateUnknown, err // interrupted
@@ -129,9 +128,6 @@ func (a *app) explain(rules policy.Policy, who policy.Login, d policy.Decision, 
 	if d.Rule != nil {
 		line := a.ruleLine(d.Rule, who.Now)
 		e.Rule = &line
-	}
-	if e.Ending == endWithout || e.Ending == endUnknown && d.Verdict == policy.Allow {
-		e.Note = offerNote
 	}
 	return e
 }
@@ -195,8 +191,5 @@ func (a *app) printExplanation(e explanation) error {
 	row("verdict", e.Verdict)
 	row("state", e.State.String())
 	row("means", e.Means)
-	if e.Note != "" {
-		row("", e.Note)
-	}
 	return t.Flush()
 }

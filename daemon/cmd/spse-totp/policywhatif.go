@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spse-totp/daemon/internal/config"
 	"spse-totp/daemon/internal/control"
 	"spse-totp/daemon/internal/host"
 	"spse-totp/daemon/internal/policy"
@@ -77,7 +78,7 @@ func (a *app) policyWhatif(ctx context.Context, users users, q *question) error 
 	if err := a.client().call(ctx, http.MethodGet, control.PathAccounts, "", nil, &records); err != nil {
 		return err
 	}
-	f, err := a.forecast(ctx, users, c.Policy, who, records)
+	f, err := a.forecast(ctx, users, c, who, records)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (a *app) policyWhatif(ctx context.Context, users users, q *question) error 
 }
 
 // forecast asks NSS who there is, and the rules for each.
-func (a *app) forecast(ctx context.Context, users users, rules policy.Policy, who policy.Login, records []control.Account) (forecast, error) {
+func (a *app) forecast(ctx context.Context, users users, c config.Config, who policy.Login, records []control.Account) (forecast, error) {
 	progress := a.beginProgress()
 	defer progress.end()
 	progress.say("asking NSS for all users")
@@ -98,7 +99,7 @@ func (a *app) forecast(ctx context.Context, users users, rules policy.Policy, wh
 	if err != nil {
 		return forecast{}, failed(err.Error(), "is the directory server there? getent passwd")
 	}
-	states := statesOf(records)
+	states := statesOf(records, c.PasswordActivates)
 	f := forecast{Service: who.Service, From: who.RHost, At: who.Now, login: described(who), Accounts: []outlook{}, Unlisted: unlisted(records, all)}
 	unknown := []uint32{}
 	slices.SortFunc(all, func(a, b host.User) int { return strings.Compare(a.Name, b.Name) })
@@ -108,7 +109,7 @@ func (a *app) forecast(ctx context.Context, users users, rules policy.Policy, wh
 		}
 		progress.say(fmt.Sprintf("looking at %d of %d users", i+1, len(all)))
 		who.Account = user.Name
-		asked, decision, err := decide(ctx, users, rules, who)
+		asked, decision, err := decide(ctx, users, c.Policy, who)
 		if err != nil {
 			return forecast{}, err
 		}
@@ -121,19 +122,22 @@ func (a *app) forecast(ctx context.Context, users users, rules policy.Policy, wh
 }
 
 // states are the accounts' by name; who has no record never was activated.
-type states map[string]state
-
-func (s states) of(name string) state {
-	if known, ok := s[name]; ok {
-		return known
-	}
-	return stateNever
+type states struct {
+	byName            map[string]state
+	passwordActivates bool
 }
 
-func statesOf(records []control.Account) states {
-	s := make(states)
+func (s states) of(name string) state {
+	if known, ok := s.byName[name]; ok {
+		return known
+	}
+	return stateOf(control.Account{}, s.passwordActivates)
+}
+
+func statesOf(records []control.Account, passwordActivates bool) states {
+	s := states{byName: make(map[string]state), passwordActivates: passwordActivates}
 	for _, record := range records {
-		s[record.Name] = stateOf(record)
+		s.byName[record.Name] = stateOf(record, passwordActivates)
 	}
 	return s
 }
@@ -206,9 +210,6 @@ func (a *app) printForecast(f forecast) error {
 				continue
 			}
 			fmt.Fprintf(t, "  %s\t%s\n", escaped(p.Account), escaped(p.Why))
-		}
-		if h.ending == endWithout && len(group) > 0 {
-			fmt.Fprintf(t, "  (%s)\n", offerNote)
 		}
 	}
 	return t.Flush()

@@ -44,6 +44,10 @@ func run(ctx context.Context, configPath string) error {
 	if err != nil {
 		return err
 	}
+	id, err := host.ID()
+	if err != nil {
+		return hinted{err, "codes are bound to the host they are accepted on"}
+	}
 	hangup := make(chan os.Signal, 1) // from here on SIGHUP no longer ends the daemon
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -58,8 +62,8 @@ func run(ctx context.Context, configPath string) error {
 	current.Store(officeOf(c.Config))
 
 	services, ctx := errgroup.WithContext(ctx)
-	services.Go(func() error { return pamSocket(sockets, accounts, events, &current).Serve(ctx) })
-	services.Go(func() error { return controlSocket(sockets, accounts, events, sealer, &current).Serve(ctx) })
+	services.Go(func() error { return pamSocket(sockets, id, accounts, events, &current).Serve(ctx) })
+	services.Go(func() error { return controlSocket(sockets, id, accounts, events, sealer, &current).Serve(ctx) })
 	services.Go(func() error { return reloadOnHangup(ctx, hangup, files, events, &current) })
 	services.Go(func() error { return watchdog(ctx, accounts) })
 	services.Go(func() error { return announceStop(ctx) })
@@ -170,16 +174,22 @@ type office struct {
 
 func officeOf(c config.Config) *office {
 	texts := text.New(c.Language, c.Issuer, c.Contact)
+	limits := account.Limits{LockAfter: c.LockAfter}
 	return &office{
-		control: control.Office{Host: control.Host{Language: string(c.Language), Issuer: c.Issuer, Contact: c.Contact}, Texts: texts},
-		login:   login.Office{Texts: texts, Policy: c.Policy, Issuer: c.Issuer},
+		control: control.Office{
+			Host:  control.Host{Language: string(c.Language), Issuer: c.Issuer, Contact: c.Contact},
+			Texts: texts, Limits: limits, PasswordActivates: c.PasswordActivates,
+			Helpdesk: c.Helpdesk, Administrators: c.Administrators,
+		},
+		login: login.Office{Texts: texts, Policy: c.Policy, Issuer: c.Issuer, Limits: limits, PasswordActivates: c.PasswordActivates},
 	}
 }
 
-func pamSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, current *atomic.Pointer[office]) *server.PAM {
+func pamSocket(sockets server.Sockets, id account.HostID, accounts *store.Store, events *audit.Log, current *atomic.Pointer[office]) *server.PAM {
 	service := &login.Service{
 		Accounts: accounts,
 		Events:   events,
+		Host:     id,
 		Office:   func() login.Office { return current.Load().login },
 		Now:      time.Now,
 	}
@@ -195,12 +205,13 @@ func pamSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log,
 	}
 }
 
-func controlSocket(sockets server.Sockets, accounts *store.Store, events *audit.Log, sealer *seal.Sealer, current *atomic.Pointer[office]) *server.Control {
+func controlSocket(sockets server.Sockets, id account.HostID, accounts *store.Store, events *audit.Log, sealer *seal.Sealer, current *atomic.Pointer[office]) *server.Control {
 	service := &control.Service{
 		Accounts: accounts,
 		Users:    host.Users{},
 		Events:   events,
 		Seal:     sealer,
+		ThisHost: id,
 		Office:   func() control.Office { return current.Load().control },
 		Now:      time.Now,
 	}

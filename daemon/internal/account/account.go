@@ -67,6 +67,20 @@ type Account struct {
 	// Refusals are the last refused attempts, at most maxRefusals rows, one
 	// for each reason and source, in no order.
 	Refusals []Refusal
+
+	// Recovery are the recovery codes that the person keeps.
+	Recovery RecoverySet
+
+	// Issued is the code that the helpdesk gave last.
+	Issued IssuedCode
+
+	// Owners are the uids that the name had where its codes were accepted, at
+	// most maxOwners, one for each host, the oldest first.
+	Owners []Owner
+
+	// Happened is what was done to the way in, at most maxHappened, the oldest
+	// first.
+	Happened []Happening
 }
 
 // Phone is the authenticator: what the person's app and we share.
@@ -107,6 +121,9 @@ type Refusal struct {
 	Source Source
 	Count  uint32
 	Last   time.Time
+
+	// Told is how much of Count the owner was told of.
+	Told uint32
 }
 
 const (
@@ -135,6 +152,22 @@ func (a Account) Active() bool { return !a.Phone.Secret.IsZero() }
 func (a Account) Guarded(now time.Time) bool {
 	return a.Failures.Run >= guardedRun ||
 		within(now, a.Failures.MonthStart, month) && a.Failures.Month >= guardedMonth
+}
+
+// GuardedUntil is when the account stops being guarded by itself: the end of the
+// month that holds too many failures. It is zero where the account is not
+// guarded, or where the next accepted code ends it.
+func (a Account) GuardedUntil(now time.Time) time.Time {
+	if within(now, a.Failures.MonthStart, month) && a.Failures.Month >= guardedMonth {
+		return a.Failures.MonthStart.Add(month)
+	}
+	return time.Time{}
+}
+
+// Locked says whether codes of the phone no longer let in at all, which only a
+// recovery code or an issued code ends (NIST SP 800-63B-4 §3.2.2).
+func (a Account) Locked(limits Limits) bool {
+	return limits.LockAfter > 0 && a.Failures.Run >= limits.LockAfter
 }
 
 // within is the one rule of time: a clock that was set back leaves a limit in

@@ -8,34 +8,67 @@ import (
 	"spse-totp/totp"
 )
 
-// Try is one attempt: what was typed, from where, and when by the host's clock.
+// Try is one attempt: what was typed, from where, whose name it is there, and
+// when by the host's clock.
 type Try struct {
 	Typed  totp.Typed
 	Source Source
+	Owner  Owner
 	Now    time.Time
+
+	// Login says that it is a login, which is what a break-glass code is for.
+	Login bool
+
+	// ClockBehind says that the host's clock is behind its mark, and cannot be
+	// right.
+	ClockBehind bool
 
 	// Withheld says that the module did not send what was typed.
 	Withheld bool
 }
 
+// Limits are what the office may choose. The zero value is what it gets if it
+// chooses nothing.
+type Limits struct {
+	// LockAfter is how many failures in a row lock the account, 0 for never.
+	LockAfter uint32
+}
+
 // Attempt judges one try, and returns the account as it is afterwards.
 //
-// The order is fixed: disabled, activated, shape, match. What is neither right
-// nor wrong (malformed, withheld, replayed) is recorded and changes nothing
-// else.
-func Attempt(a Account, try Try) (Account, Outcome) {
+// The order is fixed: disabled, uid, recovery or issued code, activated, shape,
+// clock, lock, match. What is neither right nor wrong (malformed, withheld,
+// replayed) is recorded and changes nothing else.
+func Attempt(a Account, try Try, limits Limits) (Account, Outcome) {
 	switch {
 	case a.Disabled:
 		return a.refuse(try, Disabled)
+	case a.isForeign(try.Owner):
+		return a.refuse(try, ForeignUID)
+	}
+	if long, err := totp.ParseLongCode(try.Typed); err == nil && !try.Withheld {
+		return a.tryLong(try, long)
+	}
+	switch {
 	case !a.Active():
 		return a.refuse(try, NotActivated)
 	case try.Withheld:
 		return a.refuse(try, Withheld)
 	}
 	code, err := totp.ParseCode(try.Typed, a.Phone.Params.Digits)
-	if err != nil {
+	switch {
+	case err != nil:
 		return a.refuse(try, Malformed)
+	case try.ClockBehind:
+		return a.refuse(try, ClockBehind)
+	case a.Locked(limits):
+		return a.refuse(try, Locked)
 	}
+	return a.match(try, code)
+}
+
+// match judges a code of the phone.
+func (a Account) match(try Try, code totp.Code) (Account, Outcome) {
 	seen, ok := a.Phone.locate(code, try.Now)
 	guarded := a.Guarded(try.Now)
 	switch {
@@ -44,10 +77,10 @@ func Attempt(a Account, try Try) (Account, Outcome) {
 	case !ok, guarded && !seen.inWindow:
 		return a.fail(try)
 	case seen.inWindow && !guarded:
-		return a.accept(try, seen, Accepted)
+		return a.acceptStep(try, seen, Accepted)
 	case a.Phone.Noted.precedes(seen.step, try.Source):
 		a.Phone.Drift = a.Phone.driftAt(seen.step, try.Now)
-		return a.accept(try, seen, AcceptedPair)
+		return a.acceptStep(try, seen, AcceptedPair)
 	default:
 		return a.note(try, seen)
 	}
@@ -86,16 +119,24 @@ func (n Note) precedes(step totp.Step, source Source) bool {
 	return gap == 1 || gap == 2
 }
 
-func (a Account) accept(try Try, seen sighting, reason Reason) (Account, Outcome) {
+// acceptStep lets in by a code of the phone, which is then spent. A code outside
+// the window says nothing about the time.
+func (a Account) acceptStep(try Try, seen sighting, reason Reason) (Account, Outcome) {
 	a.Phone.Spent = seen.step
-	a.Phone.Noted = Note{}
-	a.Failures.Run = 0
-	a.AcceptedAt = try.Now
-	outcome := Outcome{Accepted: true, Reason: reason}
+	a, outcome := a.accept(try, reason)
 	if seen.inWindow {
 		outcome.Mark = earlier(try.Now, a.Phone.Params.TimeOf(seen.step))
 	}
 	return a, outcome
+}
+
+// accept lets in by a code of any kind.
+func (a Account) accept(try Try, reason Reason) (Account, Outcome) {
+	a.Phone.Noted = Note{}
+	a.Failures.Run = 0
+	a.AcceptedAt = try.Now
+	a.Owners = bind(a.Owners, try.Owner)
+	return a, Outcome{Accepted: true, Reason: reason}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -132,9 +173,10 @@ func (f Failures) add(now time.Time) Failures {
 // refuse adds the attempt to the rows of refusals, in the row of the same
 // reason and source, else in a free one, else in place of the oldest; rows of
 // wrong codes go last, since they tell where someone guesses. A name
-// without a record never makes one by failing.
+// without a record never makes one by failing; and while the clock is wrong
+// nothing is written down, since a row that is full forgets another.
 func (a Account) refuse(try Try, reason Reason) (Account, Outcome) {
-	if a.Version == 0 {
+	if a.Version == 0 || try.ClockBehind {
 		return a, Outcome{Reason: reason}
 	}
 	rows := slices.Clone(a.Refusals)

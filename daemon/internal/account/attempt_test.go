@@ -12,6 +12,7 @@ var noon = time.Unix(1.79e9, 0).UTC()
 const (
 	office = Source("sshd 192.0.2.1")
 	abroad = Source("sshd 203.0.113.9")
+	root   = Source("control uid 0")
 )
 
 // activated is an account whose phone runs with the host's clock; its
@@ -20,7 +21,7 @@ func activated(t *testing.T) Account {
 	t.Helper()
 	o := offer(t, "old")
 	then := noon.Add(-24 * time.Hour)
-	a, outcome := Confirm(Account{}, o, []totp.Typed{codeOf(t, o, then, 0)}, then, 1)
+	a, outcome := Confirm(Account{}, o, []totp.Typed{codeOf(t, o, then, 0)}, Try{Now: then}, 1)
 	if !outcome.Accepted {
 		t.Fatalf("activation: %v", outcome.Reason)
 	}
@@ -93,7 +94,7 @@ func TestAttempts(t *testing.T) {
 					typed = codeOf(t, o, now, e.off)
 				}
 				var outcome Outcome
-				a, outcome = Attempt(a, Try{Typed: typed, Source: e.from, Now: now})
+				a, outcome = Attempt(a, Try{Typed: typed, Source: e.from, Now: now}, Limits{})
 				if outcome.Reason != e.want {
 					t.Fatalf("entry %d: %v, want %v", i, outcome.Reason, e.want)
 				}
@@ -120,7 +121,7 @@ func sixtyInAMonth() (entries []entry) {
 }
 
 func TestWithheldIsRecordedAndCountsNowhere(t *testing.T) {
-	a, outcome := Attempt(activated(t), Try{Withheld: true, Source: office, Now: noon})
+	a, outcome := Attempt(activated(t), Try{Withheld: true, Source: office, Now: noon}, Limits{})
 	if outcome.Reason != Withheld || a.Failures.Run != 0 || len(a.Refusals) != 1 {
 		t.Errorf("%v, run %d, %d rows", outcome.Reason, a.Failures.Run, len(a.Refusals))
 	}
@@ -132,7 +133,7 @@ func TestRefusalRows(t *testing.T) {
 	for i := range 12 {
 		source := LoginSource("sshd", "192.0.2."+string(rune('0'+i%10)), "")
 		for range i + 1 {
-			a, _ = Attempt(a, Try{Typed: totp.NewTyped("hunter2"), Source: source, Now: noon.Add(time.Duration(i) * time.Minute)})
+			a, _ = Attempt(a, Try{Typed: totp.NewTyped("hunter2"), Source: source, Now: noon.Add(time.Duration(i) * time.Minute)}, Limits{})
 		}
 	}
 	if len(a.Refusals) != maxRefusals {
@@ -156,13 +157,13 @@ func TestMarkLearnsOnlyFromTheWindow(t *testing.T) {
 		"in step":    {0, o.Params.TimeOf(o.Params.StepAt(noon))},
 		"fast phone": {1, noon}, // the host's own clock is the lesser
 	} {
-		_, outcome := Attempt(a, Try{Typed: codeOf(t, o, noon, c.off), Source: office, Now: noon})
+		_, outcome := Attempt(a, Try{Typed: codeOf(t, o, noon, c.off), Source: office, Now: noon}, Limits{})
 		if !outcome.Accepted || !outcome.Mark.Equal(c.want) {
 			t.Errorf("%s: mark %v, want %v", name, outcome.Mark, c.want)
 		}
 	}
-	a, _ = Attempt(a, Try{Typed: codeOf(t, o, noon, 10), Source: office, Now: noon})
-	_, outcome := Attempt(a, Try{Typed: codeOf(t, o, noon, 11), Source: office, Now: noon})
+	a, _ = Attempt(a, Try{Typed: codeOf(t, o, noon, 10), Source: office, Now: noon}, Limits{})
+	_, outcome := Attempt(a, Try{Typed: codeOf(t, o, noon, 11), Source: office, Now: noon}, Limits{})
 	if !outcome.Accepted || !outcome.Mark.IsZero() {
 		t.Errorf("a pair of a phone far ahead: accepted %v, mark %v", outcome.Accepted, outcome.Mark)
 	}
@@ -171,22 +172,22 @@ func TestMarkLearnsOnlyFromTheWindow(t *testing.T) {
 func TestAnOfferIsVoidOnceAnythingChangedTheWayIn(t *testing.T) {
 	a := activated(t)
 	o := offer(t, "new")
-	o.Generation = a.Generation
+	o.Generation, o.By = a.Generation, ByCode
 	for name, changed := range map[string]Account{
-		"reset":    Reset(a, 2),
+		"reset":    Reset(a, 2, root, noon),
 		"disabled": SetDisabled(a, true, 2),
 		"enabled":  SetDisabled(a, false, 2),
 		"removed":  {},
 	} {
-		if _, outcome := Confirm(changed, o, []totp.Typed{codeOf(t, o, noon, 0)}, noon, 3); outcome.Accepted {
+		if _, outcome := Confirm(changed, o, []totp.Typed{codeOf(t, o, noon, 0)}, Try{Source: office, Now: noon}, 3); outcome.Accepted {
 			t.Errorf("%s: confirmed all the same", name)
 		}
 	}
-	after, outcome := Confirm(a, o, []totp.Typed{codeOf(t, o, noon, 0)}, noon, 3)
+	after, outcome := Confirm(a, o, []totp.Typed{codeOf(t, o, noon, 0)}, Try{Source: office, Now: noon}, 3)
 	if !outcome.Accepted {
 		t.Fatalf("not confirmed: %v", outcome.Reason)
 	}
-	if _, outcome := Confirm(after, o, []totp.Typed{codeOf(t, o, noon, 1)}, noon, 4); outcome.Accepted {
+	if _, outcome := Confirm(after, o, []totp.Typed{codeOf(t, o, noon, 1)}, Try{Source: office, Now: noon}, 4); outcome.Accepted {
 		t.Error("one offer was confirmed twice")
 	}
 }
@@ -195,18 +196,18 @@ func TestTheOldPhoneWorksUntilTheNewOneIsConfirmed(t *testing.T) {
 	a := activated(t)
 	old := Offer{Secret: a.Phone.Secret, Params: a.Phone.Params}
 	fresh := offer(t, "new")
-	fresh.Generation = a.Generation
-	a, outcome := Confirm(a, fresh, []totp.Typed{totp.NewTyped("000000")}, noon, 2)
+	fresh.Generation, fresh.By = a.Generation, ByCode
+	a, outcome := Confirm(a, fresh, []totp.Typed{totp.NewTyped("000000")}, Try{Source: office, Now: noon}, 2)
 	if outcome.Accepted || a.Failures.Run != 0 {
 		t.Fatalf("accepted %v, run %d: a wrong confirmation is no guess", outcome.Accepted, a.Failures.Run)
 	}
-	if a, outcome = Attempt(a, Try{Typed: codeOf(t, old, noon, 0), Source: office, Now: noon}); !outcome.Accepted {
+	if a, outcome = Attempt(a, Try{Typed: codeOf(t, old, noon, 0), Source: office, Now: noon}, Limits{}); !outcome.Accepted {
 		t.Fatalf("the old phone: %v", outcome.Reason)
 	}
-	if a, outcome = Confirm(a, fresh, []totp.Typed{codeOf(t, fresh, noon, 0)}, noon, 2); !outcome.Accepted {
+	if a, outcome = Confirm(a, fresh, []totp.Typed{codeOf(t, fresh, noon, 0)}, Try{Source: office, Now: noon}, 2); !outcome.Accepted {
 		t.Fatalf("the new phone: %v", outcome.Reason)
 	}
-	if _, outcome = Attempt(a, Try{Typed: codeOf(t, old, noon, 1), Source: office, Now: noon}); outcome.Accepted {
+	if _, outcome = Attempt(a, Try{Typed: codeOf(t, old, noon, 1), Source: office, Now: noon}, Limits{}); outcome.Accepted {
 		t.Error("the old phone works still")
 	}
 }
@@ -214,10 +215,10 @@ func TestTheOldPhoneWorksUntilTheNewOneIsConfirmed(t *testing.T) {
 func TestResetLeavesWhatAGuesserMustNotClear(t *testing.T) {
 	a := activated(t)
 	for range 12 {
-		a, _ = Attempt(a, Try{Typed: totp.NewTyped("000000"), Source: abroad, Now: noon})
+		a, _ = Attempt(a, Try{Typed: totp.NewTyped("000000"), Source: abroad, Now: noon}, Limits{})
 	}
 	a = SetDisabled(a, true, 2)
-	got := Reset(a, 3)
+	got := Reset(a, 3, root, noon)
 	if got.Active() || got.Failures.Run != 0 {
 		t.Error("the phone or the run is still there")
 	}

@@ -31,6 +31,8 @@ type machine struct {
 	run       uint32
 	month     []time.Time // counted failures since the month began
 	confirmed bool
+
+	long longModel
 }
 
 var sources = []Source{"sshd 192.0.2.1", "sshd 203.0.113.9", "login tty1"}
@@ -92,7 +94,10 @@ func (m *machine) Offer(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.offered = &Offer{Secret: secret, Params: totp.DefaultParams(), Generation: m.a.Generation}
+	m.offered = &Offer{
+		Secret: secret, Params: totp.DefaultParams(), Generation: m.a.Generation, Issued: m.a.Issued.Salt,
+		By: rapid.SampledFrom([]Entitlement{ByPassword, ByCode, ByIssued, 0}).Draw(t, "by"),
+	}
 }
 
 // Confirm ends one, with right codes, wrong ones, or two in a row.
@@ -115,11 +120,13 @@ func (m *machine) Confirm(t *rapid.T) {
 	last := steps[len(steps)-1]
 	gap := last - steps[0]
 	before := m.a
-	after, outcome := Confirm(m.a, *m.offered, typed, m.now, m.next())
+	try := Try{Now: m.now, Source: sources[0], Owner: m.owner(t), ClockBehind: rapid.SampledFrom([]bool{false, false, false, true}).Draw(t, "clock behind")}
+	after, outcome := Confirm(m.a, *m.offered, typed, try, m.next())
 	inWindow := last >= here-1 && last <= here+1
 	near := func(s totp.Step) bool { return s >= here-20 && s <= here+20 }
 	inRow := len(typed) == 2 && (gap == 1 || gap == 2) && near(last) && near(last-gap)
-	mayBe := !before.Disabled && before.Generation == m.offered.Generation && (inWindow || inRow)
+	mayBe := !before.Disabled && before.Generation == m.offered.Generation && (inWindow || inRow) &&
+		!try.ClockBehind && !m.long.foreign(try.Owner) && m.long.entitles(*m.offered)
 	if outcome.Accepted != mayBe {
 		t.Fatalf("confirmation accepted: %v, want %v (%d steps off, %d codes, gap %d)", outcome.Accepted, mayBe, last-here, len(typed), gap)
 	}
@@ -130,12 +137,13 @@ func (m *machine) Confirm(t *rapid.T) {
 	m.a = after
 	m.spent = map[totp.Step]bool{last: true}
 	m.newest, m.noted, m.run, m.confirmed = last, nil, 0, true
+	m.long.activated(t, before, after, *m.offered, try.Owner)
 }
 
 // Attempt types some code from somewhere.
 func (m *machine) Attempt(t *rapid.T) {
 	source := rapid.SampledFrom(sources).Draw(t, "source")
-	try := Try{Source: source, Now: m.now}
+	try := Try{Source: source, Now: m.now, Owner: m.owner(t), ClockBehind: rapid.SampledFrom([]bool{false, false, false, false, true}).Draw(t, "clock behind")}
 	kind := rapid.SampledFrom([]string{"step", "step", "next", "next", "next", "wrong", "malformed", "withheld"}).Draw(t, "kind")
 	var step totp.Step
 	switch {
@@ -162,8 +170,10 @@ func (m *machine) try(t *rapid.T, try Try, step totp.Step) {
 	}
 	before := m.a
 	guarded := before.Guarded(m.now)
-	after, outcome := Attempt(before, try)
+	limits := Limits{LockAfter: rapid.SampledFrom([]uint32{0, 0, 0, 12, 100}).Draw(t, "lock after")}
+	after, outcome := Attempt(before, try, limits)
 	m.a = after
+	m.long.checkTry(t, before, after, try, limits, outcome)
 	m.check(t, before, try, step, guarded, outcome)
 }
 
@@ -257,8 +267,9 @@ func (m *machine) Administer(t *rapid.T) {
 	before := m.a
 	switch rapid.SampledFrom([]string{"reset", "disable", "enable", "enable", "enable"}).Draw(t, "word") {
 	case "reset":
-		m.a = Reset(m.a, m.next())
+		m.a = Reset(m.a, m.next(), root, m.now)
 		m.spent, m.newest, m.noted, m.run, m.confirmed = map[totp.Step]bool{}, 0, nil, 0, false
+		m.long.wasReset()
 		if m.a.Active() {
 			t.Fatal("active after a reset")
 		}
@@ -274,6 +285,7 @@ func (m *machine) Administer(t *rapid.T) {
 
 // Check holds after every step.
 func (m *machine) Check(t *rapid.T) {
+	m.long.check(t, m.a)
 	if m.a.Active() && !m.confirmed {
 		t.Fatal("active without a confirmed code")
 	}
@@ -311,6 +323,8 @@ func TestAnySequence(t *testing.T) {
 			"offer": m.Offer, "confirm": m.Confirm, "confirm again": m.Confirm, "guess": m.Guess,
 			"attempt": m.Attempt, "attempt again": m.Attempt, "attempt once more": m.Attempt, "and again": m.Attempt,
 			"administer": m.Administer, "": m.Check,
+			"issue": m.Issue, "type a long code": m.TypeLong, "type another": m.TypeLong,
+			"offer recovery": m.OfferRecovery, "confirm recovery": m.ConfirmRecovery, "tell": m.Tell,
 		})
 	})
 }
@@ -330,14 +344,16 @@ func TestMain(m *testing.M) {
 func TestZeroValuesAreRefused(t *testing.T) {
 	now := time.Unix(1.79e9, 0)
 	for name, outcome := range map[string]func() (Account, Outcome){
-		"zero account": func() (Account, Outcome) { return Attempt(Account{}, Try{Typed: totp.NewTyped("123456"), Now: now}) },
-		"zero try":     func() (Account, Outcome) { return Attempt(Account{}, Try{}) },
-		"zero offer": func() (Account, Outcome) {
-			return Confirm(Account{}, Offer{}, []totp.Typed{totp.NewTyped("123456")}, now, 7)
+		"zero account": func() (Account, Outcome) {
+			return Attempt(Account{}, Try{Typed: totp.NewTyped("123456"), Now: now}, Limits{})
 		},
-		"nothing typed":          func() (Account, Outcome) { return Confirm(Account{}, offer(t, ""), nil, now, 7) },
-		"no new generation":      func() (Account, Outcome) { return Confirm(Account{}, offer(t, ""), []totp.Typed{{}}, now, 0) },
-		"empty typed to confirm": func() (Account, Outcome) { return Confirm(Account{}, offer(t, ""), []totp.Typed{{}}, now, 7) },
+		"zero try": func() (Account, Outcome) { return Attempt(Account{}, Try{}, Limits{}) },
+		"zero offer": func() (Account, Outcome) {
+			return Confirm(Account{}, Offer{}, []totp.Typed{totp.NewTyped("123456")}, Try{Now: now}, 7)
+		},
+		"nothing typed":          func() (Account, Outcome) { return Confirm(Account{}, offer(t, ""), nil, Try{Now: now}, 7) },
+		"no new generation":      func() (Account, Outcome) { return Confirm(Account{}, offer(t, ""), []totp.Typed{{}}, Try{Now: now}, 0) },
+		"empty typed to confirm": func() (Account, Outcome) { return Confirm(Account{}, offer(t, ""), []totp.Typed{{}}, Try{Now: now}, 7) },
 	} {
 		after, got := outcome()
 		if got.Accepted || after.Active() {
@@ -350,7 +366,7 @@ func TestZeroValuesAreRefused(t *testing.T) {
 }
 
 func TestUnknownNamesMakeNoRecordByFailing(t *testing.T) {
-	after, outcome := Attempt(Account{}, Try{Typed: totp.NewTyped("123456"), Source: "sshd", Now: time.Unix(1.79e9, 0)})
+	after, outcome := Attempt(Account{}, Try{Typed: totp.NewTyped("123456"), Source: "sshd", Now: time.Unix(1.79e9, 0)}, Limits{})
 	if outcome.Reason != NotActivated || len(after.Refusals) != 0 {
 		t.Errorf("got %v and %d refusals", outcome.Reason, len(after.Refusals))
 	}
@@ -365,7 +381,7 @@ func offer(t *testing.T, label string) Offer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Offer{Secret: secret, Params: totp.DefaultParams()}
+	return Offer{Secret: secret, Params: totp.DefaultParams(), By: ByPassword}
 }
 
 func ExampleReason() {

@@ -32,19 +32,47 @@ const (
 	NotActivated Reason = 9
 	// Superseded: a reset, a disable or another activation came in between.
 	Superseded Reason = 10
+	// ForeignUID: the name was another's on this host.
+	ForeignUID Reason = 11
+	// ClockBehind: the host's clock cannot be right.
+	ClockBehind Reason = 12
+	// Locked: too many failures in a row, where the office locks.
+	Locked Reason = 13
+	// UnknownCode: the shape of a recovery code or an issued code, and none.
+	UnknownCode Reason = 14
+	// Expired: an issued code, too late.
+	Expired Reason = 15
+	// AcceptedRecovery: a recovery code.
+	AcceptedRecovery Reason = 16
+	// AcceptedOnce: an issued code that lets in by itself.
+	AcceptedOnce Reason = 17
+	// Entitled: an issued code that leads to a new phone. It lets nobody in.
+	Entitled Reason = 18
+	// OnlyOnce: an issued code that lets in to a login, where a new phone was
+	// asked for.
+	OnlyOnce Reason = 19
 )
 
 var reasonNames = map[Reason]string{
-	Accepted:     "accepted",
-	AcceptedPair: "accepted-pair",
-	Wrong:        "wrong",
-	Noted:        "noted",
-	Replayed:     "replayed",
-	Malformed:    "malformed",
-	Withheld:     "withheld",
-	Disabled:     "disabled",
-	NotActivated: "not-activated",
-	Superseded:   "superseded",
+	Accepted:         "accepted",
+	AcceptedPair:     "accepted-pair",
+	Wrong:            "wrong",
+	Noted:            "noted",
+	Replayed:         "replayed",
+	Malformed:        "malformed",
+	Withheld:         "withheld",
+	Disabled:         "disabled",
+	NotActivated:     "not-activated",
+	Superseded:       "superseded",
+	ForeignUID:       "foreign-uid",
+	ClockBehind:      "clock-behind",
+	Locked:           "locked",
+	UnknownCode:      "unknown-code",
+	Expired:          "expired",
+	AcceptedRecovery: "accepted-recovery",
+	AcceptedOnce:     "accepted-once",
+	Entitled:         "entitled",
+	OnlyOnce:         "only-once",
 }
 
 // String is the word used in the journal and in JSON.

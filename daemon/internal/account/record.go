@@ -12,7 +12,7 @@ import (
 )
 
 // recordFormat is the format written. Later formats read the earlier ones.
-const recordFormat = 1
+const recordFormat = 2
 
 var (
 	// ErrRecord: the bytes are no record of a format this program knows.
@@ -35,6 +35,13 @@ type record struct {
 	MonthStart int64           `cbor:"8,keyasint,omitempty"`
 	Phone      *phoneRecord    `cbor:"9,keyasint,omitempty"`
 	Refusals   []refusalRecord `cbor:"10,keyasint,omitempty"`
+
+	// Since format 2:
+
+	Recovery *recoveryRecord   `cbor:"11,keyasint,omitempty"`
+	Issued   *issuedRecord     `cbor:"12,keyasint,omitempty"`
+	Owners   []ownerRecord     `cbor:"13,keyasint,omitempty"`
+	Happened []happeningRecord `cbor:"14,keyasint,omitempty"`
 }
 
 type phoneRecord struct {
@@ -53,6 +60,7 @@ type refusalRecord struct {
 	Source string `cbor:"1,keyasint"`
 	Count  uint32 `cbor:"2,keyasint"`
 	Last   int64  `cbor:"3,keyasint"`
+	Told   uint32 `cbor:"4,keyasint,omitempty"` // since format 2
 }
 
 var (
@@ -76,9 +84,11 @@ func must[T any](mode T, err error) T {
 
 // MarshalRecord writes the account as a record. The bytes hold the secret in
 // clear: they go to the sealer and nowhere else.
-func (a Account) MarshalRecord() ([]byte, error) {
+func (a Account) MarshalRecord() ([]byte, error) { return a.marshal(recordFormat) }
+
+func (a Account) marshal(format uint64) ([]byte, error) {
 	r := record{
-		Format:     recordFormat,
+		Format:     format,
 		Version:    a.Version,
 		Generation: uint64(a.Generation),
 		WasActive:  a.WasActive,
@@ -102,9 +112,10 @@ func (a Account) MarshalRecord() ([]byte, error) {
 	}
 	for _, row := range a.Refusals {
 		r.Refusals = append(r.Refusals, refusalRecord{
-			Reason: uint8(row.Reason), Source: string(row.Source), Count: row.Count, Last: unix(row.Last),
+			Reason: uint8(row.Reason), Source: string(row.Source), Count: row.Count, Last: unix(row.Last), Told: row.Told,
 		})
 	}
+	r.addSince2(a)
 	return encoding.Marshal(r)
 }
 
@@ -128,7 +139,7 @@ func UnmarshalRecord(b []byte) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	again, err := a.MarshalRecord()
+	again, err := a.marshal(r.Format)
 	if err != nil || !bytes.Equal(again, b) {
 		return Account{}, ErrRecord
 	}
@@ -156,10 +167,10 @@ func (r record) account() (Account, error) {
 	}
 	for _, row := range r.Refusals {
 		a.Refusals = append(a.Refusals, Refusal{
-			Reason: Reason(row.Reason), Source: Source(row.Source), Count: row.Count, Last: fromUnix(row.Last),
+			Reason: Reason(row.Reason), Source: Source(row.Source), Count: row.Count, Last: fromUnix(row.Last), Told: row.Told,
 		})
 	}
-	return a, nil
+	return r.since2(a)
 }
 
 func (r phoneRecord) phone() (Phone, error) {

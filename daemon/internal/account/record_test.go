@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,10 +19,20 @@ func full(t *testing.T) Account {
 	a.Version = 7
 	a.Disabled = true
 	a.Phone.Drift = -8
+	a.Owners = []Owner{{Host: HostID{1}, UID: 1000}}
+	a.Recovery.Salt = Salt{7}
+	for i := range byte(RecoveryCodes) {
+		a.Recovery.Codes = append(a.Recovery.Codes, RecoveryCode{Digest: Digest{i, 1}, Spent: i == 2})
+	}
+	a.Issued = IssuedCode{Salt: Salt{8}, Digest: Digest{8}, At: noon, Valid: 24 * time.Hour, Once: true, Spent: true}
+	for _, change := range []Change{CodeIssued, OnceUsed, RecoveryMade} {
+		a = a.happen(change, Try{Source: office, Now: noon})
+	}
+	a.Happened[0].Told = true
 	a.Phone.Noted = Note{Step: a.Phone.Spent, Source: office}
 	for _, text := range []string{"000000", "hunter2"} {
 		a.Disabled = false
-		a, _ = Attempt(a, Try{Typed: totp.NewTyped(text), Source: abroad, Now: noon})
+		a, _ = Attempt(a, Try{Typed: totp.NewTyped(text), Source: abroad, Now: noon}, Limits{})
 		a.Disabled = true
 	}
 	return a
@@ -29,7 +40,7 @@ func full(t *testing.T) Account {
 
 func TestRecordHoldsEverything(t *testing.T) {
 	for name, a := range map[string]Account{
-		"full": full(t), "activated": activated(t), "reset": Reset(full(t), 9), "only disabled": SetDisabled(Account{Version: 1}, true, 2),
+		"full": full(t), "activated": activated(t), "reset": Reset(full(t), 9, root, noon), "only disabled": SetDisabled(Account{Version: 1}, true, 2),
 	} {
 		b, err := a.MarshalRecord()
 		if err != nil {
@@ -41,6 +52,9 @@ func TestRecordHoldsEverything(t *testing.T) {
 		}
 		if again, err := back.MarshalRecord(); err != nil || !bytes.Equal(again, b) {
 			t.Errorf("%s: not the same after reading, %v", name, err)
+		}
+		if back.Recovery.Left() != a.Recovery.Left() || back.Issued != a.Issued || !slices.Equal(back.Owners, a.Owners) || !slices.Equal(back.Happened, a.Happened) {
+			t.Errorf("%s: %+v, want %+v", name, back, a)
 		}
 		if back.Phone.Spent != a.Phone.Spent || back.Phone.Noted != a.Phone.Noted || back.Failures != a.Failures || back.Generation != a.Generation {
 			t.Errorf("%s: %+v, want %+v", name, back, a)
@@ -58,14 +72,41 @@ func TestUnmarshalRecordRefuses(t *testing.T) {
 		"no format": encode(t, map[int]any{1: 1}), "format 0": encode(t, map[int]any{0: 0}),
 		"unknown field": encode(t, map[int]any{0: 1, 1: 1, 2: 1, 99: 1}),
 		"short secret":  encode(t, map[int]any{0: 1, 1: 1, 2: 1, 9: map[int]any{0: []byte("short"), 1: 1, 2: 6, 3: 30, 5: 1}}),
+		"new in old":    encode(t, map[int]any{0: 1, 1: 1, 2: 1, 13: []any{map[int]any{0: make([]byte, 16), 1: 1000}}}),
+		"short salt":    encode(t, map[int]any{0: 2, 1: 1, 2: 1, 11: map[int]any{0: []byte("short"), 1: make([]byte, 32)}}),
+		"half a digest": encode(t, map[int]any{0: 2, 1: 1, 2: 1, 11: map[int]any{0: make([]byte, 16), 1: make([]byte, 48)}}),
+		"nine codes":    encode(t, map[int]any{0: 2, 1: 1, 2: 1, 11: map[int]any{0: make([]byte, 16), 1: make([]byte, 9*32)}}),
+		"spent beyond":  encode(t, map[int]any{0: 2, 1: 1, 2: 1, 11: map[int]any{0: make([]byte, 16), 1: make([]byte, 32), 2: 2}}),
+		"a long month":  encode(t, map[int]any{0: 2, 1: 1, 2: 1, 12: map[int]any{0: append(make([]byte, 15), 1), 1: make([]byte, 32), 2: 1, 3: 1 << 40}}),
+		"told too much": encode(t, map[int]any{0: 2, 1: 1, 2: 1, 10: []any{map[int]any{0: 3, 1: "sshd", 2: 1, 3: 1, 4: 2}}}),
+		"short host":    encode(t, map[int]any{0: 2, 1: 1, 2: 1, 13: []any{map[int]any{0: []byte("host"), 1: 1000}}}),
 		"seven digits":  encode(t, map[int]any{0: 1, 1: 1, 2: 1, 9: map[int]any{0: make([]byte, 20), 1: 1, 2: 7, 3: 30, 5: 1}}),
 	} {
 		if _, err := UnmarshalRecord(spoilt); !errors.Is(err, ErrRecord) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if _, err := UnmarshalRecord(encode(t, map[int]any{0: 2, 50: "of the future"})); !errors.Is(err, ErrNewerRecord) {
+	if _, err := UnmarshalRecord(encode(t, map[int]any{0: 3, 50: "of the future"})); !errors.Is(err, ErrNewerRecord) {
 		t.Errorf("newer format: got %v", err)
+	}
+}
+
+// The formats that were written once, as they were written: they must be read for
+// ever.
+func TestSecondFormatIsStillRead(t *testing.T) {
+	b, err := os.ReadFile("testdata/record-2.cbor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := UnmarshalRecord(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case a.Recovery.Left() != RecoveryCodes-1, !a.Issued.Once, a.Issued.Valid != 24*time.Hour,
+		!slices.Equal(a.Owners, []Owner{{Host: HostID{1}, UID: 1000}}),
+		len(a.Happened) != 4 || !a.Happened[0].Told || a.Happened[3].Told:
+		t.Errorf("read %+v", a)
 	}
 }
 
@@ -100,19 +141,29 @@ func FuzzUnmarshalRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
-	if first, err := os.ReadFile("testdata/record-1.cbor"); err == nil {
-		f.Add(first)
+	for _, path := range []string{"testdata/record-1.cbor", "testdata/record-2.cbor"} {
+		kept, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(kept)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a, err := UnmarshalRecord(b)
 		if err != nil {
 			return
 		}
-		again, err := a.MarshalRecord()
+		var format struct {
+			Format uint64 `cbor:"0,keyasint"`
+		}
+		if err := cbor.Unmarshal(b, &format); err != nil {
+			t.Fatal(err)
+		}
+		again, err := a.marshal(format.Format)
 		if err != nil || !bytes.Equal(again, b) {
 			t.Fatalf("what was read is written otherwise: %v", err)
 		}
-		if _, outcome := Attempt(a, Try{Typed: totp.NewTyped("hunter2"), Now: time.Unix(1.79e9, 0)}); outcome.Accepted {
+		if _, outcome := Attempt(a, Try{Typed: totp.NewTyped("hunter2"), Now: time.Unix(1.79e9, 0)}, Limits{}); outcome.Accepted {
 			t.Fatal("let in by no code")
 		}
 	})

@@ -3,6 +3,7 @@ package account
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // maxSource bounds what a record keeps of a source, in bytes.
@@ -31,6 +32,14 @@ func LoginSource(service, rhost, tty string) Source {
 // tells the caller's uid.
 func ControlSource(uid uint32) Source {
 	return Source("control uid " + strconv.FormatUint(uint64(uid), 10))
+}
+
+// From is where that is, without the service where there is more.
+func (s Source) From() string {
+	if _, from, ok := strings.Cut(string(s), " "); ok {
+		return from
+	}
+	return string(s)
 }
 
 // Address reads a PAM_RHOST that is an address; an IPv4 address mapped into

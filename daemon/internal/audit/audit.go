@@ -33,12 +33,15 @@ const (
 	Disable    Kind = "disable"
 	Enable     Kind = "enable"
 	Remove     Kind = "remove"
-	Refused    Kind = "refused"  // a request of a caller who may not
-	Alarm      Kind = "alarm"    // something that an administrator must look at
-	Recovery   Kind = "recovery" // the end of an alarm
-	Service    Kind = "service"  // the daemon itself: started, reloaded, stopping
-	Created    Kind = "created"  // a new database, with nobody in it
-	Fallback   Kind = "fallback" // started by the copy of the last configuration: the file has a fault
+	Issue      Kind = "issue"          // the helpdesk gave a code
+	Codes      Kind = "recovery-codes" // new ones, or a try at them
+	Clock      Kind = "clock"          // the clock mark was set
+	Refused    Kind = "refused"        // a request of a caller who may not
+	Alarm      Kind = "alarm"          // something that an administrator must look at
+	Recovery   Kind = "recovery"       // the end of an alarm
+	Service    Kind = "service"        // the daemon itself: started, reloaded, stopping
+	Created    Kind = "created"        // a new database, with nobody in it
+	Fallback   Kind = "fallback"       // started by the copy of the last configuration: the file has a fault
 )
 
 // Drawn once at random (journalctl --new-id128), and never changed.
@@ -50,6 +53,9 @@ var messageIDs = map[Kind]string{
 	Disable:    "39421afc8c8b4ea69086021d747e982b",
 	Enable:     "35d1ef48dab34ef2baf5a94af687d7d1",
 	Remove:     "e6e000a2d39d4524bddf8f52941c7180",
+	Issue:      "af0476b0ad7103409bb806771941f6d0",
+	Codes:      "f774cf66f2ab84bff4ee9d6fe3394ff0",
+	Clock:      "0608fe81686620ca7c40b4c25de77b53",
 	Refused:    "58e64c2a12db4524894eb4c5b2671474",
 	Alarm:      "774cbfe4e1bc457f90ff0a1ef0c2ded0",
 	Recovery:   "85b0c05f255f4c369d4ec8f204357a63",

@@ -39,6 +39,15 @@ type Config struct {
 	SocketDirectory string
 	StateDirectory  string
 	Keyset          string
+
+	// PasswordActivates says that the password alone leads to the first phone.
+	PasswordActivates bool
+	// Helpdesk is the group whose members help others, where there is one.
+	Helpdesk *uint32
+	// Administrators are the groups, of /etc/group, that the helpdesk cannot help.
+	Administrators []string
+	// LockAfter is how many wrong codes in a row lock an account, 0 for never.
+	LockAfter uint32
 }
 
 // Default is what an empty file says.
@@ -49,6 +58,9 @@ func Default() Config {
 		SocketDirectory: "/run/spse-totp",
 		StateDirectory:  "/var/lib/spse-totp",
 		Keyset:          "/etc/spse-totp/keyset.json",
+
+		PasswordActivates: true,
+		Administrators:    []string{"sudo"},
 	}
 }
 
@@ -62,6 +74,9 @@ type keys struct {
 	Keyset          *string `toml:"keyset"`
 
 	FirstActivation *string    `toml:"first_activation"`
+	Helpdesk        *string    `toml:"helpdesk"`
+	Administrators  []string   `toml:"administrators"`
+	LockAfter       *int64     `toml:"lock_after"`
 	Rules           []ruleKeys `toml:"rule"`
 }
 
@@ -133,6 +148,7 @@ func Parse(path string, content []byte, on Host) (Config, error) {
 		return Config{}, &Error{Path: path, Line: at.folded.line, Text: fmt.Sprintf("unknown key %q: keys are in lower case", at.folded.key)}
 	}
 	config := Default()
+	first := byPassword
 	for _, k := range []struct {
 		key   string
 		value *string
@@ -145,7 +161,7 @@ func Parse(path string, content []byte, on Host) (Config, error) {
 		{"socket_directory", said.SocketDirectory, checkSocketDirectory, &config.SocketDirectory},
 		{"state_directory", said.StateDirectory, checkPath, &config.StateDirectory},
 		{"keyset", said.Keyset, checkPath, &config.Keyset},
-		{"first_activation", said.FirstActivation, checkFirstActivation, new(string)},
+		{"first_activation", said.FirstActivation, checkFirstActivation, &first},
 	} {
 		if k.value == nil {
 			continue
@@ -154,6 +170,11 @@ func Parse(path string, content []byte, on Host) (Config, error) {
 			return Config{}, &Error{Path: path, Line: at.top[k.key], Text: k.key + " " + err.Error()}
 		}
 		*k.into = *k.value
+	}
+	config.PasswordActivates = first == byPassword
+	if fault := readDesk(said, at, on, &config); fault != nil {
+		fault.Path = path
+		return Config{}, fault
 	}
 	rules, fault := readRules(said.Rules, at, on)
 	if fault != nil {
@@ -198,6 +219,10 @@ func wanted(key string) string {
 		return `networks in quotes, in brackets, such as ["203.0.113.0/24"]`
 	case "until", "mandatory_from":
 		return "a date, without quotes, such as 2027-01-31"
+	case "administrators":
+		return `names of groups in quotes, in brackets, such as ["sudo"]`
+	case "lock_after":
+		return "a number from 10 to 100, or 0 for never"
 	default:
 		return "one text in quotes"
 	}
@@ -225,15 +250,17 @@ func checkIssuer(s string) error {
 	return nil
 }
 
+// What first_activation can be.
+const (
+	byPassword   = "password"
+	byIssuedCode = "issued-code"
+)
+
 func checkFirstActivation(s string) error {
-	switch s {
-	case "password":
-		return nil
-	case "issued-code":
-		return errors.New(`cannot be "issued-code" yet: this version issues no codes`)
-	default:
-		return errors.New(`is "password"`)
+	if s != byPassword && s != byIssuedCode {
+		return errors.New(`is "password" or "issued-code"`)
 	}
+	return nil
 }
 
 const maxContact = 100

@@ -106,7 +106,7 @@ func TestAnOfferIsVoidOnceAnythingChanged(t *testing.T) {
 		"clock set back":  {want: ProblemVoid, change: func(d *desk) { d.service.Now = func() time.Time { return time.Now().Add(-time.Minute) } }},
 		"another account": {want: ProblemVoid, for_: "siti", change: func(*desk) {}},
 		"another caller":  {want: ProblemVoid, as: budi, change: func(*desk) {}},
-		"reset":           {want: ProblemVoid, change: func(d *desk) { good[Account](d, root, postReset, "budi", why) }},
+		"reset":           {want: ProblemVoid, change: func(d *desk) { good[Issued](d, root, postReset, "budi", why) }},
 		"disabled":        {want: ProblemRefused, change: func(d *desk) { good[Account](d, root, postDisable, "budi", Justification{}) }},
 		"enabled":         {want: ProblemVoid, change: func(d *desk) { good[Account](d, root, postEnable, "budi", Justification{}) }},
 		"disabled, enabled": {want: ProblemVoid, change: func(d *desk) {
@@ -116,15 +116,15 @@ func TestAnOfferIsVoidOnceAnythingChanged(t *testing.T) {
 		"removed":        {want: ProblemVoid, change: func(d *desk) { good[Account](d, root, deleteAccount, "budi", why) }},
 		"another keyset": {want: ProblemVoid, change: func(d *desk) { d.service.Seal = newSealer(d.t) }},
 		"another phone meanwhile": {want: ProblemVoid, change: func(d *desk) {
-			good[Account](d, root, postReset, "budi", why)
-			d.activate(budi, "budi")
+			issued := good[Issued](d, root, postReset, "budi", why)
+			d.activateBy(budi, "budi", issued.Code)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, d *desk) {
 				d.activate(root, "budi") // so that there is a record with a generation
-				good[Account](d, root, postReset, "budi", why)
-				offer := good[Offer](d, root, postOffer, "budi", OfferRequest{})
+				issued := good[Issued](d, root, postReset, "budi", why)
+				offer := good[Offer](d, root, postOffer, "budi", OfferRequest{Code: issued.Code})
 				c.change(d)
 				caller, user := root, "budi"
 				if c.as != nil {

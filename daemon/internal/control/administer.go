@@ -2,12 +2,15 @@ package control
 
 import (
 	"context"
+	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/audit"
+	"spse-totp/totp"
 )
 
 // How much an administrator may say, in bytes.
@@ -16,32 +19,124 @@ const (
 	maxLetter = 64
 )
 
+// resetValid is how long the code that a reset prints is good.
+const resetValid = 24 * time.Hour
+
+// reset takes the phone away, and gives the code that the new activation takes.
 func (s *Service) reset(ctx context.Context, r request) (any, error) {
-	return s.change(ctx, r, audit.Reset, account.Reset)
-}
-
-func (s *Service) disable(ctx context.Context, r request) (any, error) {
-	return s.change(ctx, r, audit.Disable, func(a account.Account, next account.Generation) account.Account {
-		return account.SetDisabled(a, true, next)
-	})
-}
-
-func (s *Service) enable(ctx context.Context, r request) (any, error) {
-	return s.change(ctx, r, audit.Enable, func(a account.Account, next account.Generation) account.Account {
-		return account.SetDisabled(a, false, next)
-	})
-}
-
-// change is an administrator's change of an account. Only a disable makes a
-// record where there is none, and only for a user there is.
-func (s *Service) change(ctx context.Context, r request, kind audit.Kind, apply func(account.Account, account.Generation) account.Account) (any, error) {
-	why, err := justification(r, kind == audit.Reset)
+	var why Justification
+	if err := r.body(&why); err != nil {
+		return nil, err
+	}
+	grant, err := s.newGrant(r, resetValid, false)
 	if err != nil {
 		return nil, err
 	}
+	guessed := ""
+	a, err := s.change(ctx, r, audit.Reset, why, func(a account.Account, next account.Generation) account.Account {
+		guessed = ""
+		if a.Guarded(s.Now()) {
+			guessed = worst(a.Refusals)
+		}
+		return grant.give(account.Reset(a, next, grant.by, grant.at))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.issued(r, a, grant, guessed), nil
+}
+
+// issue gives a code without taking anything away.
+func (s *Service) issue(ctx context.Context, r request) (any, error) {
+	var body IssueRequest
+	if err := r.body(&body); err != nil {
+		return nil, err
+	}
+	valid := time.Duration(body.ValidSeconds) * time.Second
+	switch {
+	case body.ValidSeconds <= 0 || body.ValidSeconds > int64(account.MaxIssuedValid/time.Second):
+		return nil, badRequest("a code is good for at most 7 days")
+	case body.Once && r.as != asRoot:
+		return nil, problem{http.StatusForbidden, Problem{
+			Code: ProblemNotAllowed, Error: "a code that lets in by itself is root's to give", Hint: "without --once the code leads to a new phone",
+		}}
+	}
+	grant, err := s.newGrant(r, valid, body.Once)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.change(ctx, r, audit.Issue, body.Justification, func(a account.Account, _ account.Generation) account.Account {
+		return grant.give(a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.issued(r, a, grant, ""), nil
+}
+
+// grant is a code that is being issued.
+type grant struct {
+	code  totp.LongCode
+	salt  account.Salt
+	valid time.Duration
+	once  bool
+	by    account.Source
+	at    time.Time
+}
+
+func (s *Service) newGrant(r request, valid time.Duration, once bool) (grant, error) {
+	code, err := totp.NewLongCode(totp.Issued)
+	return grant{code: code, salt: account.NewSalt(), valid: valid, once: once, by: account.ControlSource(r.caller.UID), at: s.Now()}, err
+}
+
+func (g grant) give(a account.Account) account.Account {
+	return account.Issue(a, g.code, g.salt, g.valid, g.once, g.by, g.at)
+}
+
+// issued shows a code, with what the clerk should know. guessed is where
+// somebody tried codes from, if so.
+func (s *Service) issued(r request, a account.Account, g grant, guessed string) Issued {
+	texts := s.Office().Texts
+	shown := Issued{Code: g.code.Grouped(), Until: g.at.Add(g.valid), Once: g.once, Account: s.describe(r.name, a, r.as), Says: []string{}}
+	if guessed != "" {
+		shown.Says = append(shown.Says, texts.GuessedFirst(guessed))
+	}
+	shown.Says = append(shown.Says, texts.ReadOut(shown.Until, g.once))
+	return shown
+}
+
+func (s *Service) disable(ctx context.Context, r request) (any, error) {
+	return s.setDisabled(ctx, r, audit.Disable, true)
+}
+
+func (s *Service) enable(ctx context.Context, r request) (any, error) {
+	return s.setDisabled(ctx, r, audit.Enable, false)
+}
+
+func (s *Service) setDisabled(ctx context.Context, r request, kind audit.Kind, disabled bool) (any, error) {
+	var why Justification
+	if err := r.body(&why); err != nil {
+		return nil, err
+	}
+	a, err := s.change(ctx, r, kind, why, func(a account.Account, next account.Generation) account.Account {
+		return account.SetDisabled(a, disabled, next)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.describe(r.name, a, r.as), nil
+}
+
+// change is an administrator's change of an account. Only a disable and an issued
+// code make a record where there is none, and only for a user there is.
+func (s *Service) change(ctx context.Context, r request, kind audit.Kind, why Justification, apply func(account.Account, account.Generation) account.Account) (account.Account, error) {
+	why, err := checked(why, kind == audit.Reset || kind == audit.Issue)
+	if err != nil {
+		return account.Account{}, err
+	}
 	next := account.NewGeneration()
 	_, isUser, err := s.Users.UID(ctx, r.name)
-	mayBegin := kind == audit.Disable && isUser && err == nil
+	mayBegin := (kind == audit.Disable || kind == audit.Issue) && isUser && err == nil
 	id := account.Host(r.name)
 	missing := false
 	a, _, err := s.Accounts.Update(ctx, id, func(a account.Account) (account.Account, account.Outcome) {
@@ -51,15 +146,15 @@ func (s *Service) change(ctx context.Context, r request, kind audit.Kind, apply 
 		return apply(a, next), account.Outcome{}
 	})
 	if err != nil {
-		return nil, err
+		return account.Account{}, err
 	}
 	if missing {
-		return nil, noAccount()
+		return account.Account{}, noAccount()
 	}
 	s.Events.Record(audit.Event{
 		Kind: kind, Account: id, Version: a.Version, Caller: r.caller.String(), By: why.By, Why: why.Reason, Letter: why.Letter,
 	})
-	return s.describe(r.name, a, r.caller.root()), nil
+	return a, nil
 }
 
 // remove deletes the record of a person who left, or one that cannot be read.
@@ -79,7 +174,7 @@ func (s *Service) remove(ctx context.Context, r request) (any, error) {
 	s.Events.Record(audit.Event{
 		Kind: audit.Remove, Account: id, Version: a.Version, Caller: r.caller.String(), By: why.By, Why: why.Reason, Letter: why.Letter,
 	})
-	removed := s.describe(r.name, account.Account{}, r.caller.root())
+	removed := s.describe(r.name, account.Account{}, r.as)
 	removed.Advice = []string{} // who left is not to activate anew
 	return removed, nil
 }
@@ -89,6 +184,10 @@ func justification(r request, reasonWanted bool) (Justification, error) {
 	if err := r.body(&why); err != nil {
 		return Justification{}, err
 	}
+	return checked(why, reasonWanted)
+}
+
+func checked(why Justification, reasonWanted bool) (Justification, error) {
 	why.Reason, why.Letter = strings.TrimSpace(why.Reason), strings.TrimSpace(why.Letter)
 	switch {
 	case why.Reason == "" && reasonWanted:

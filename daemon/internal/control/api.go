@@ -5,14 +5,19 @@ import "time"
 // The paths of control.sock. An account is named by the query parameter
 // `name`, byte for byte.
 const (
-	PathHost       = "/v1/host"
-	PathAccounts   = "/v1/accounts"
-	PathAccount    = "/v1/account"
-	PathOffer      = "/v1/account/offer"
-	PathActivation = "/v1/account/activation"
-	PathReset      = "/v1/account/reset"
-	PathDisable    = "/v1/account/disable"
-	PathEnable     = "/v1/account/enable"
+	PathHost          = "/v1/host"
+	PathWhoAmI        = "/v1/whoami"
+	PathClock         = "/v1/clock"
+	PathAccounts      = "/v1/accounts"
+	PathAccount       = "/v1/account"
+	PathOffer         = "/v1/account/offer"
+	PathActivation    = "/v1/account/activation"
+	PathRecoveryOffer = "/v1/account/recovery/offer"
+	PathRecovery      = "/v1/account/recovery"
+	PathReset         = "/v1/account/reset"
+	PathIssue         = "/v1/account/issue"
+	PathDisable       = "/v1/account/disable"
+	PathEnable        = "/v1/account/enable"
 )
 
 // Host is how this office speaks.
@@ -32,9 +37,27 @@ type Account struct {
 	DriftSeconds int        `json:"drift_seconds"`
 	Version      uint64     `json:"version"`
 
-	// Guarded and Failures likewise.
-	Guarded  bool   `json:"guarded,omitempty"`
+	// RecoveryLeft is how many recovery codes are good still.
+	RecoveryLeft int `json:"recovery_left"`
+
+	// What follows is for those who read true reasons, too.
+
+	// Guarded says that only two codes in a row let in; GuardedUntil is when
+	// that ends by itself, where it does: else the next accepted code ends it.
+	Guarded      bool       `json:"guarded,omitempty"`
+	GuardedUntil *time.Time `json:"guarded_until,omitempty"`
+	// Locked says that only a recovery code or an issued code lets in.
+	Locked   bool   `json:"locked,omitempty"`
 	Failures uint32 `json:"failures,omitempty"`
+	// FailuresMonth is the number in the 31 days that FailuresSince began.
+	FailuresMonth uint32     `json:"failures_month,omitempty"`
+	FailuresSince *time.Time `json:"failures_since,omitempty"`
+	// IssuedUntil is till when an issued code is good, where there is one.
+	IssuedUntil *time.Time `json:"issued_until,omitempty"`
+	IssuedOnce  bool       `json:"issued_once,omitempty"`
+
+	// Happened is what was done to the way in, the newest first.
+	Happened []Happening `json:"happened"`
 
 	// Digits of the codes asked for.
 	Digits int `json:"digits"`
@@ -56,8 +79,32 @@ type Refusal struct {
 	Last   time.Time `json:"last"`
 }
 
-// OfferRequest asks for a new phone's secret. An active account wants a code
-// of the phone it has.
+// Happening is a change of the way in.
+type Happening struct {
+	Change string    `json:"change"`
+	At     time.Time `json:"at"`
+	Source string    `json:"source"`
+}
+
+// WhoAmI is who the caller is to the daemon, and which verbs that is good for.
+type WhoAmI struct {
+	UID      uint32   `json:"uid"`
+	Root     bool     `json:"root"`
+	Helpdesk bool     `json:"helpdesk"`
+	Own      []string `json:"own"`    // for the own account
+	Others   []string `json:"others"` // for others' accounts
+}
+
+// Clock is the host's clock and its mark: the newest time at which a code was
+// accepted here.
+type Clock struct {
+	Now    time.Time  `json:"now"`
+	Mark   *time.Time `json:"mark,omitempty"`
+	Behind bool       `json:"behind"` // codes are refused
+}
+
+// OfferRequest asks for a new phone's secret. An active account wants a code of
+// the phone it has or a recovery code; one that was active, an issued code.
 type OfferRequest struct {
 	Code string `json:"code,omitempty"`
 }
@@ -75,8 +122,40 @@ type ActivationRequest struct {
 	Codes  []string `json:"codes"`
 }
 
+// RecoveryOffer is new recovery codes, in their numbers' order, shown once, and
+// the handle that confirms them by the code of the number Asked.
+type RecoveryOffer struct {
+	Codes  []string `json:"codes"` // secrets
+	Asked  int      `json:"asked"` // from 1
+	Handle string   `json:"handle"`
+}
+
+// RecoveryRequest confirms recovery codes by the one asked for.
+type RecoveryRequest struct {
+	Handle string `json:"handle"`
+	Code   string `json:"code"`
+}
+
+// IssueRequest asks for an issued code.
+type IssueRequest struct {
+	Justification
+	ValidSeconds int64 `json:"valid_seconds"`
+	Once         bool  `json:"once,omitempty"`
+}
+
+// Issued is a code to be read out, which is shown once.
+type Issued struct {
+	Code    string    `json:"code"` // a secret
+	Until   time.Time `json:"until"`
+	Once    bool      `json:"once,omitempty"`
+	Account Account   `json:"account"`
+	// Says is what stands above the code, in the office's language.
+	Says []string `json:"says"`
+}
+
 // Justification says who acts as an administrator and why, for the auditor a
-// year later. Reason is wanted by reset and remove.
+// year later. Reason is wanted by
+// reset, issue and remove.
 type Justification struct {
 	// By is the name that the administrator logged in as, before sudo: by
 	// root's own word, since only root sees it.
@@ -95,13 +174,14 @@ type Problem struct {
 
 // What a Problem's Code can be.
 const (
-	ProblemRefused     = "refused"     // the code was not accepted
-	ProblemCodeWanted  = "code-wanted" // the account is active: send a current code
-	ProblemVoid        = "void"        // the offer is too old, or something changed since
-	ProblemNotAllowed  = "not-allowed" // the caller may not
-	ProblemBusy        = "busy"        // another request of this caller is in hand
-	ProblemNoAccount   = "no-account"  // no such user, or no record
-	ProblemBadRequest  = "bad-request" // malformed
-	ProblemUnavailable = "unavailable" // the store could not do it
-	ProblemNotFound    = "not-found"   // no such request
+	ProblemRefused      = "refused"            // the code was not accepted
+	ProblemCodeWanted   = "code-wanted"        // the account is active: send a current code or a recovery code
+	ProblemIssuedWanted = "issued-code-wanted" // send an issued code
+	ProblemVoid         = "void"               // the offer is too old, or something changed since
+	ProblemNotAllowed   = "not-allowed"        // the caller may not
+	ProblemBusy         = "busy"               // another request of this caller is in hand
+	ProblemNoAccount    = "no-account"         // no such user, or no record
+	ProblemBadRequest   = "bad-request"        // malformed
+	ProblemUnavailable  = "unavailable"        // the store could not do it
+	ProblemNotFound     = "not-found"          // no such request
 )

@@ -29,11 +29,15 @@ var (
 	budi     = &Caller{UID: 1000, PID: 2}
 	siti     = &Caller{UID: 1001, PID: 3}
 	stranger = &Caller{UID: 65534, PID: 4} // no user of this machine
-	nobodyAt *Caller                       // a connection without credentials
+	clerk    = &Caller{UID: 1003, PID: 5, GIDs: []uint32{1003, helpdeskGID}}
+	nobodyAt *Caller // a connection without credentials
 )
 
+// helpdeskGID is the group of the clerks.
+const helpdeskGID = 700
+
 // users are the machine's.
-var users = map[string]uint32{"root": 0, "budi": 1000, "siti": 1001, "admin": 1002}
+var users = map[string]uint32{"root": 0, "budi": 1000, "siti": 1001, "admin": 1002, "clerk": 1003}
 
 // memory is accounts without a disk.
 type memory struct {
@@ -41,6 +45,7 @@ type memory struct {
 	accounts map[account.ID]account.Account
 	faults   map[account.ID]error // of records that do not open
 	err      error                // of a store that does not work
+	mark     time.Time            // of the clock
 	hold     chan struct{}        // where not nil, an update waits for it
 }
 
@@ -104,8 +109,25 @@ func (m *memory) Remove(_ context.Context, id account.ID) (account.Account, erro
 	return a, m.err
 }
 
-// directory is Users; its error is an NSS that does not answer.
-type directory struct{ err error }
+func (m *memory) ClockMark() time.Time { return m.mark }
+
+func (m *memory) ClockBehind(now time.Time) bool { return m.mark.Sub(now) > 2*time.Minute }
+
+func (m *memory) AcceptClock(_ context.Context, now time.Time) error {
+	if m.err == nil {
+		m.mark = now
+	}
+	return m.err
+}
+
+// directory is Users; its error is an NSS that does not answer, groupsErr an
+// /etc/group that cannot be read.
+type directory struct{ err, groupsErr error }
+
+// InAny knows that admin alone is in sudo.
+func (d *directory) InAny(_ context.Context, name string, groups []string) (bool, error) {
+	return name == "admin" && slices.Contains(groups, "sudo"), d.groupsErr
+}
 
 func (d *directory) UID(_ context.Context, name string) (uint32, bool, error) {
 	uid, found := users[name]
@@ -133,6 +155,9 @@ type desk struct {
 	nss      *directory
 	diary    *diary
 
+	issuedOnly bool // first_activation = "issued-code"
+	limits     account.Limits
+
 	mu     sync.Mutex // protects bodies
 	bodies []string   // all that was ever answered
 }
@@ -158,12 +183,15 @@ func newDesk(t *testing.T) *desk {
 		nss:      &directory{},
 		diary:    &diary{},
 	}
+	gid := uint32(helpdeskGID)
 	d.service = &Service{
-		Accounts: d.accounts, Users: d.nss, Events: d.diary, Seal: newSealer(t), Now: time.Now,
+		Accounts: d.accounts, Users: d.nss, Events: d.diary, Seal: newSealer(t), ThisHost: account.HostID{1}, Now: time.Now,
 		Office: func() Office {
 			return Office{
 				Host:  Host{Language: "en", Issuer: "LPSE Kudus", Contact: "0291-12345"},
 				Texts: text.New(text.English, "LPSE Kudus", "0291-12345"),
+
+				PasswordActivates: !d.issuedOnly, Helpdesk: &gid, Administrators: []string{"sudo"}, Limits: d.limits,
 			}
 		},
 	}
@@ -244,15 +272,21 @@ func (d *desk) refuse(caller *Caller, pattern, name string, body any, code strin
 
 // The requests.
 const (
-	getHost        = "GET " + PathHost
-	getAccounts    = "GET " + PathAccounts
-	getAccount     = "GET " + PathAccount
-	postOffer      = "POST " + PathOffer
-	postActivation = "POST " + PathActivation
-	postReset      = "POST " + PathReset
-	postDisable    = "POST " + PathDisable
-	postEnable     = "POST " + PathEnable
-	deleteAccount  = "DELETE " + PathAccount
+	getHost           = "GET " + PathHost
+	getAccounts       = "GET " + PathAccounts
+	getAccount        = "GET " + PathAccount
+	postOffer         = "POST " + PathOffer
+	postActivation    = "POST " + PathActivation
+	getWhoAmI         = "GET " + PathWhoAmI
+	getClock          = "GET " + PathClock
+	postClock         = "POST " + PathClock
+	postRecoveryOffer = "POST " + PathRecoveryOffer
+	postRecovery      = "POST " + PathRecovery
+	postIssue         = "POST " + PathIssue
+	postReset         = "POST " + PathReset
+	postDisable       = "POST " + PathDisable
+	postEnable        = "POST " + PathEnable
+	deleteAccount     = "DELETE " + PathAccount
 )
 
 // phone is what a person's app has after scanning.
@@ -298,7 +332,13 @@ func (p phone) wrong() string {
 // activate leads an account through its activation.
 func (d *desk) activate(caller *Caller, name string) phone {
 	d.t.Helper()
-	offer := good[Offer](d, caller, postOffer, name, OfferRequest{})
+	return d.activateBy(caller, name, "")
+}
+
+// activateBy does the same with a code that entitles to it.
+func (d *desk) activateBy(caller *Caller, name, code string) phone {
+	d.t.Helper()
+	offer := good[Offer](d, caller, postOffer, name, OfferRequest{Code: code})
 	p := scan(d.t, offer)
 	good[Account](d, caller, postActivation, name, ActivationRequest{Handle: offer.Handle, Codes: []string{p.code(0)}})
 	return p

@@ -12,55 +12,102 @@ import (
 )
 
 const (
-	// offerGood is how long a person has to scan and confirm.
+	// offerGood is how long a person has to scan, or to write down, and confirm.
 	offerGood = 10 * time.Minute
 
-	purposeOffer = "offer"
+	purposeOffer    = "offer"
+	purposeRecovery = "recovery-offer"
 )
 
 // handle is an offer on its way through the caller's hands: sealed to the
-// account, so that nothing need be kept while a person scans.
+// account, so that nothing need be kept while a person scans or writes. What of
+// it is used depends on the offer.
 type handle struct {
-	Secret     []byte `cbor:"0,keyasint"`
-	Generation uint64 `cbor:"1,keyasint"`
-	UID        uint32 `cbor:"2,keyasint"`
-	Until      int64  `cbor:"3,keyasint"` // Unix seconds
+	UID        uint32 `cbor:"0,keyasint"`
+	Until      int64  `cbor:"1,keyasint"` // Unix seconds
+	Generation uint64 `cbor:"2,keyasint"`
+
+	Secret []byte `cbor:"3,keyasint,omitempty"`
+	By     uint8  `cbor:"4,keyasint,omitempty"`
+	Issued []byte `cbor:"5,keyasint,omitempty"` // a salt
+
+	Codes    []string `cbor:"6,keyasint,omitempty"`
+	Salt     []byte   `cbor:"7,keyasint,omitempty"`
+	Replaces []byte   `cbor:"8,keyasint,omitempty"` // a salt
+	Asked    int      `cbor:"9,keyasint,omitempty"`
 }
 
-func (s *Service) sealHandle(r request, secret totp.Secret, generation account.Generation) (string, error) {
-	clear, err := cbor.Marshal(handle{
-		Secret: secret.Bytes(), Generation: uint64(generation), UID: r.caller.UID, Until: s.Now().Add(offerGood).Unix(),
+func (s *Service) sealOffer(r request, offer account.Offer) (string, error) {
+	return s.sealHandle(r, purposeOffer, handle{
+		Generation: uint64(offer.Generation), Secret: offer.Secret.Bytes(), By: uint8(offer.By), Issued: offer.Issued[:],
 	})
+}
+
+func (s *Service) openOffer(r request, text string) (account.Offer, bool) {
+	h, ok := s.openHandle(r, purposeOffer, text)
+	secret, err := totp.SecretFromBytes(h.Secret)
+	if !ok || err != nil {
+		return account.Offer{}, false
+	}
+	offer := account.Offer{
+		Secret: secret, Params: totp.DefaultParams(), Generation: account.Generation(h.Generation), By: account.Entitlement(h.By),
+	}
+	copy(offer.Issued[:], h.Issued)
+	return offer, true
+}
+
+func (s *Service) sealRecovery(r request, offer account.RecoveryOffer) (string, error) {
+	h := handle{Generation: uint64(offer.Generation), Salt: offer.Salt[:], Replaces: offer.Replaces[:], Asked: offer.Asked}
+	for _, code := range offer.Codes {
+		h.Codes = append(h.Codes, code.Reveal())
+	}
+	return s.sealHandle(r, purposeRecovery, h)
+}
+
+func (s *Service) openRecovery(r request, text string) (account.RecoveryOffer, bool) {
+	h, ok := s.openHandle(r, purposeRecovery, text)
+	offer := account.RecoveryOffer{Generation: account.Generation(h.Generation), Asked: h.Asked}
+	copy(offer.Salt[:], h.Salt)
+	copy(offer.Replaces[:], h.Replaces)
+	for _, letters := range h.Codes {
+		code, err := totp.ParseLongCode(totp.NewTyped(letters))
+		if err != nil {
+			return account.RecoveryOffer{}, false
+		}
+		offer.Codes = append(offer.Codes, code)
+	}
+	return offer, ok
+}
+
+func (s *Service) sealHandle(r request, purpose string, h handle) (string, error) {
+	h.UID, h.Until = r.caller.UID, s.Now().Add(offerGood).Unix()
+	clear, err := cbor.Marshal(h)
 	if err != nil {
 		return "", err
 	}
-	sealed, err := s.Seal.Seal(offerLabel(r.name), clear)
+	sealed, err := s.Seal.Seal(handleLabel(purpose, r.name), clear)
 	return base64.RawURLEncoding.EncodeToString(sealed), err
 }
 
 // openHandle takes a handle only from the caller it was given to, for the
-// account it was made for, and in time.
-func (s *Service) openHandle(r request, text string) (account.Offer, bool) {
+// purpose and the account it was made for, and in time.
+func (s *Service) openHandle(r request, purpose, text string) (handle, bool) {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return account.Offer{}, false
+		return handle{}, false
 	}
-	clear, err := s.Seal.Open(offerLabel(r.name), sealed)
+	clear, err := s.Seal.Open(handleLabel(purpose, r.name), sealed)
 	if err != nil {
-		return account.Offer{}, false
+		return handle{}, false
 	}
 	var h handle
 	if err := cbor.Unmarshal(clear, &h); err != nil {
-		return account.Offer{}, false
+		return handle{}, false
 	}
 	left := time.Unix(h.Until, 0).Sub(s.Now())
-	secret, err := totp.SecretFromBytes(h.Secret)
-	if err != nil || h.UID != r.caller.UID || left < 0 || left > offerGood {
-		return account.Offer{}, false
-	}
-	return account.Offer{Secret: secret, Params: totp.DefaultParams(), Generation: account.Generation(h.Generation)}, true
+	return h, h.UID == r.caller.UID && left >= 0 && left <= offerGood
 }
 
-func offerLabel(name string) seal.Label {
-	return seal.Label{Purpose: purposeOffer, Realm: account.RealmHost, Name: name}
+func handleLabel(purpose, name string) seal.Label {
+	return seal.Label{Purpose: purpose, Realm: account.RealmHost, Name: name}
 }

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"spse-totp/daemon/internal/account"
@@ -25,7 +24,7 @@ func (s *Service) status(ctx context.Context, r request) (any, error) {
 			return nil, noAccount() // most likely a typing error
 		}
 	}
-	return s.describe(r.name, a, r.caller.root()), nil
+	return s.describe(r.name, a, r.as), nil
 }
 
 // list shows all accounts; one that cannot be read does not hide the others.
@@ -36,10 +35,10 @@ func (s *Service) list(ctx context.Context, r request) (any, error) {
 			return nil
 		}
 		if err != nil {
-			accounts = append(accounts, Account{Name: id.Name, Fault: err.Error(), Refusals: []Refusal{}, Advice: []string{}})
+			accounts = append(accounts, Account{Name: id.Name, Fault: err.Error(), Refusals: []Refusal{}, Happened: []Happening{}, Advice: []string{}})
 			return nil
 		}
-		accounts = append(accounts, s.describe(id.Name, a, r.caller.root()))
+		accounts = append(accounts, s.describe(id.Name, a, r.as))
 		return nil
 	})
 	return accounts, err
@@ -47,15 +46,18 @@ func (s *Service) list(ctx context.Context, r request) (any, error) {
 
 // describe tells what the caller may know of an account. Who may not read true
 // reasons learns nothing from which a guess could be told right or wrong.
-func (s *Service) describe(name string, a account.Account, trueReasons bool) Account {
+func (s *Service) describe(name string, a account.Account, as role) Account {
+	trueReasons := as.trusted()
 	shown := Account{
-		Name:      name,
-		Active:    a.Active(),
-		WasActive: a.WasActive,
-		Version:   a.Version,
-		Digits:    digits(a),
-		Refusals:  refusals(a.Refusals),
-		Advice:    s.advice(name, a, trueReasons),
+		Name:         name,
+		Active:       a.Active(),
+		WasActive:    a.WasActive,
+		Version:      a.Version,
+		Digits:       digits(a),
+		Refusals:     refusals(a.Refusals),
+		RecoveryLeft: a.Recovery.Left(),
+		Happened:     happened(a.Happened),
+		Advice:       s.advice(name, a, trueReasons),
 	}
 	if !a.AcceptedAt.IsZero() {
 		shown.AcceptedAt = &a.AcceptedAt
@@ -65,9 +67,34 @@ func (s *Service) describe(name string, a account.Account, trueReasons bool) Acc
 		shown.Refusals = withoutReasons(shown.Refusals)
 		return shown
 	}
+	s.describeToTrusted(&shown, a)
+	return shown
+}
+
+// describeToTrusted adds what only the helpdesk and root may know.
+func (s *Service) describeToTrusted(shown *Account, a account.Account) {
+	now := s.Now()
 	shown.Disabled = &a.Disabled
-	shown.Guarded = a.Guarded(s.Now())
-	shown.Failures = a.Failures.Run
+	shown.Guarded, shown.Locked = a.Guarded(now), a.Locked(s.Office().Limits)
+	if until := a.GuardedUntil(now); !until.IsZero() {
+		shown.GuardedUntil = &until
+	}
+	shown.Failures, shown.FailuresMonth = a.Failures.Run, a.Failures.Month
+	if a.Failures.Month > 0 {
+		shown.FailuresSince = &a.Failures.MonthStart
+	}
+	if a.Issued.Good(now) {
+		until := a.Issued.At.Add(a.Issued.Valid)
+		shown.IssuedUntil, shown.IssuedOnce = &until, a.Issued.Once
+	}
+}
+
+// happened is the newest first.
+func happened(rows []account.Happening) []Happening {
+	shown := make([]Happening, 0, len(rows))
+	for _, row := range slices.Backward(rows) {
+		shown = append(shown, Happening{Change: row.Change.String(), At: row.At, Source: string(row.Source)})
+	}
 	return shown
 }
 
@@ -106,11 +133,14 @@ func withoutReasons(rows []Refusal) []Refusal {
 func (s *Service) advice(name string, a account.Account, trueReasons bool) []string {
 	texts := s.Office().Texts
 	advice := []string{}
-	if trueReasons && a.Disabled {
-		advice = append(advice, texts.Disabled(name))
+	if s.Accounts.ClockBehind(s.Now()) {
+		advice = append(advice, texts.ClockBehind())
+	}
+	if trueReasons {
+		advice = append(advice, s.obstacles(name, a)...)
 	}
 	if !a.Active() {
-		return append(advice, texts.Activate(name))
+		return append(advice, s.howToActivate(name, a))
 	}
 	if trueReasons && a.Guarded(s.Now()) {
 		advice = append(advice, texts.Guessing(worst(unanswered(a))), texts.TwoCodes())
@@ -126,6 +156,32 @@ func (s *Service) advice(name string, a account.Account, trueReasons bool) []str
 		advice = append(advice, texts.Refused())
 	}
 	return advice
+}
+
+// obstacles are what stands in the way of every code.
+func (s *Service) obstacles(name string, a account.Account) []string {
+	texts := s.Office().Texts
+	var said []string
+	if a.Disabled {
+		said = append(said, texts.Disabled(name))
+	}
+	if a.Locked(s.Office().Limits) {
+		said = append(said, texts.Locked(name))
+	}
+	if slices.ContainsFunc(unanswered(a), func(row account.Refusal) bool { return row.Reason == account.ForeignUID }) {
+		said = append(said, texts.ForeignUID(name))
+	}
+	if a.Issued.Good(s.Now()) {
+		said = append(said, texts.IssuedOpen(a.Issued.At.Add(a.Issued.Valid)))
+	}
+	return said
+}
+
+func (s *Service) howToActivate(name string, a account.Account) string {
+	if a.WasActive || !s.Office().PasswordActivates {
+		return s.Office().Texts.WasReset(name)
+	}
+	return s.Office().Texts.Activate(name)
 }
 
 // adviceFor says what helps against the last refusal.
@@ -167,10 +223,7 @@ func worst(rows []account.Refusal) string {
 			source, most = row.Source, row.Count
 		}
 	}
-	if _, from, ok := strings.Cut(string(source), " "); ok {
-		return from
-	}
-	return string(source)
+	return source.From()
 }
 
 func newest(rows []account.Refusal) (last account.Refusal, found bool) {

@@ -88,7 +88,7 @@ func TestTheSecretIsShownOnce(t *testing.T) {
 		d.refuse(budi, postActivation, "budi", request, ProblemVoid)
 		d.refuse(budi, postOffer, "budi", OfferRequest{Code: burnt}, ProblemRefused)
 		for _, caller := range []*Caller{root, budi, siti, stranger, nobodyAt} {
-			for _, r := range table {
+			for _, r := range table() {
 				d.call(caller, r.pattern, "budi", Justification{Reason: "HP hilang"})
 				d.call(caller, r.pattern, "budi", "{}")
 			}
@@ -177,12 +177,16 @@ func TestAdviceForTheHelpdesk(t *testing.T) {
 			refusedFor(account.Wrong, 10)(a)
 			a.Failures.Run = 10
 		}, "someone is guessing from 203.0.113.9"},
-		"slow phone": {func(a *account.Account) { a.Phone.Drift = -10 }, "phone is 5 min slow"},
-		"fast phone": {func(a *account.Account) { a.Phone.Drift = 3 }, "phone is 1.5 min fast"},
-		"inactive":   {func(a *account.Account) { a.Phone = account.Phone{} }, "spse-totp activate budi"},
+		"slow phone":  {func(a *account.Account) { a.Phone.Drift = -10 }, "phone is 5 min slow"},
+		"fast phone":  {func(a *account.Account) { a.Phone.Drift = 3 }, "phone is 1.5 min fast"},
+		"reset":       {func(a *account.Account) { a.Phone = account.Phone{} }, "spse-totp issue budi"},
+		"inactive":    {func(a *account.Account) { a.Phone, a.WasActive = account.Phone{}, false }, "spse-totp activate budi"},
+		"foreign uid": {refusedFor(account.ForeignUID, 1), "spse-totp reset budi"},
+		"locked":      {func(a *account.Account) { a.Failures.Run = 50 }, "locked by too many wrong codes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, d *desk) {
+				d.limits.LockAfter = 50
 				d.activate(root, "budi")
 				if a := good[Account](d, root, getAccount, "budi", nil); len(a.Advice) > 0 || a.AcceptedAt == nil {
 					t.Errorf("fresh from the activation: %+v", a)

@@ -21,9 +21,9 @@ import (
 type Caller struct {
 	UID uint32
 	PID int32
+	// GIDs are its groups, the primary one among them.
+	GIDs []uint32
 }
-
-func (c Caller) root() bool { return c.UID == 0 }
 
 func (c Caller) String() string { return fmt.Sprintf("uid %d (pid %d)", c.UID, c.PID) }
 
@@ -33,11 +33,17 @@ type Accounts interface {
 	View(ctx context.Context, id account.ID) (account.Account, error)
 	Each(ctx context.Context, visit func(account.ID, account.Account, error) error) error
 	Remove(ctx context.Context, id account.ID) (account.Account, error)
+	ClockBehind(now time.Time) bool
+	ClockMark() time.Time
+	AcceptClock(ctx context.Context, now time.Time) error
 }
 
 // Users tells whose a name is.
 type Users interface {
 	UID(ctx context.Context, name string) (uid uint32, found bool, err error)
+	// InAny says whether the user is in one of the groups. What cannot be read
+	// is an error.
+	InAny(ctx context.Context, name string, groups []string) (bool, error)
 }
 
 // Events takes what happened.
@@ -47,8 +53,18 @@ type Events interface {
 
 // Office is how this office speaks.
 type Office struct {
-	Host  Host
-	Texts text.Texts
+	Host   Host
+	Texts  text.Texts
+	Limits account.Limits
+
+	// PasswordActivates says that an account that never was active needs no
+	// code for its first phone.
+	PasswordActivates bool
+
+	// Helpdesk is the group whose members help others; there may be none.
+	Helpdesk *uint32
+	// Administrators are the groups whose members the helpdesk cannot help.
+	Administrators []string
 }
 
 // Service answers control.sock. The exported fields are all wanted.
@@ -57,6 +73,7 @@ type Service struct {
 	Users    Users
 	Events   Events
 	Seal     *seal.Sealer
+	ThisHost account.HostID
 	Office   func() Office // as the configuration says now
 	Now      func() time.Time
 
@@ -71,6 +88,8 @@ const (
 	nobody   audience = iota
 	everyone          // whoever can connect
 	owner             // root, and everyone for their own account
+	deskOnly          // root and the helpdesk
+	anyParty          // root, the helpdesk, and everyone for their own account
 	rootOnly
 )
 
@@ -78,24 +97,35 @@ const (
 type row struct {
 	pattern string
 	who     audience
+	verb    string // of the CLI, as whoami lists it; empty for what none is for
 	handle  func(*Service, context.Context, request) (any, error)
 }
 
-var table = []row{
-	{"GET " + PathHost, everyone, (*Service).host},
-	{"GET " + PathAccounts, rootOnly, (*Service).list},
-	{"GET " + PathAccount, owner, (*Service).status},
-	{"POST " + PathOffer, owner, (*Service).offer},
-	{"POST " + PathActivation, owner, (*Service).activate},
-	{"POST " + PathReset, rootOnly, (*Service).reset},
-	{"POST " + PathDisable, rootOnly, (*Service).disable},
-	{"POST " + PathEnable, rootOnly, (*Service).enable},
-	{"DELETE " + PathAccount, rootOnly, (*Service).remove},
+// table is a function, since one of its handlers tells what stands in it.
+func table() []row {
+	return []row{
+		{"GET " + PathHost, everyone, "", (*Service).host},
+		{"GET " + PathWhoAmI, everyone, "whoami", (*Service).whoAmI},
+		{"GET " + PathAccounts, rootOnly, "list", (*Service).list},
+		{"GET " + PathAccount, anyParty, "status", (*Service).status},
+		{"POST " + PathOffer, owner, "", (*Service).offer},
+		{"POST " + PathActivation, owner, "activate", (*Service).activate},
+		{"POST " + PathRecoveryOffer, owner, "", (*Service).offerRecovery},
+		{"POST " + PathRecovery, owner, "recovery new", (*Service).confirmRecovery},
+		{"POST " + PathReset, deskOnly, "reset", (*Service).reset},
+		{"POST " + PathIssue, deskOnly, "issue", (*Service).issue},
+		{"POST " + PathDisable, deskOnly, "disable", (*Service).disable},
+		{"POST " + PathEnable, rootOnly, "enable", (*Service).enable},
+		{"DELETE " + PathAccount, rootOnly, "remove", (*Service).remove},
+		{"GET " + PathClock, rootOnly, "", (*Service).clock},
+		{"POST " + PathClock, rootOnly, "clock accept", (*Service).acceptClock},
+	}
 }
 
 // request is one request of a caller who may make it.
 type request struct {
 	caller Caller
+	as     role
 	name   string // of the account; empty where the request is about none
 	body   func(into any) error
 }
@@ -114,7 +144,7 @@ func WithCaller(ctx context.Context, caller Caller) context.Context {
 // caller; one without is refused.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range table {
+	for _, r := range table() {
 		mux.Handle(r.pattern, s.row(r))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -127,7 +157,10 @@ func (s *Service) row(r row) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		caller, known := hr.Context().Value(callerKey{}).(Caller)
 		req := request{caller: caller, name: hr.URL.Query().Get("name"), body: bodyOf(w, hr)}
-		if !known || !s.may(hr.Context(), r.who, req) {
+		if known {
+			req.as = s.roleOf(hr.Context(), caller, req.name)
+		}
+		if !known || !may(r.who, req.as) {
 			if s.told.worthTelling(caller.UID, s.Now()) {
 				s.Events.Record(audit.Event{
 					Kind: audit.Refused, Caller: caller.String(), Message: "request refused: " + r.pattern,
@@ -144,25 +177,6 @@ func (s *Service) row(r row) http.Handler {
 		result, err := r.handle(s, context.WithoutCancel(hr.Context()), req)
 		answer(w, result, err)
 	})
-}
-
-// may is the one place that decides who may what.
-func (s *Service) may(ctx context.Context, who audience, r request) bool {
-	switch who {
-	case everyone:
-		return true
-	case owner:
-		return r.caller.root() || s.owns(ctx, r)
-	case rootOnly:
-		return r.caller.root()
-	default:
-		return false
-	}
-}
-
-func (s *Service) owns(ctx context.Context, r request) bool {
-	uid, found, err := s.Users.UID(ctx, r.name)
-	return err == nil && found && uid == r.caller.UID
 }
 
 func bodyOf(w http.ResponseWriter, hr *http.Request) func(any) error {

@@ -31,7 +31,7 @@ func TestAllHoldsThisMachinesUsers(t *testing.T) {
 func TestParseEntries(t *testing.T) {
 	got := parseEntries([]byte("root:x:0:0:root:/root:/bin/bash\n+::::::\nbudi:x:1001:1001:Budi,,,:/home/budi:\n" +
 		"# a remark\nbudi:*:2001:2001:of the directory:/:/bin/sh\n\nsiti:x:1002:100::/:/usr/sbin/nologin"))
-	want := []User{{"root", 0, "/bin/bash"}, {"budi", 1001, ""}, {"siti", 1002, "/usr/sbin/nologin"}}
+	want := []User{{"root", 0, 0, "root", "/bin/bash"}, {"budi", 1001, 1001, "Budi,,,", ""}, {"siti", 1002, 100, "", "/usr/sbin/nologin"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -34,6 +34,20 @@ func (Users) UID(ctx context.Context, name string) (uid uint32, found bool, err 
 	return user.UID, true, nil
 }
 
+// FullName returns the name that people call the user by, as getent shows it;
+// empty where there is none.
+func (Users) FullName(ctx context.Context, name string) (string, error) {
+	if !possibleName(name) {
+		return "", nil
+	}
+	user, found, err := lookUp(ctx, name)
+	if err != nil || !found {
+		return "", err
+	}
+	full, _, _ := strings.Cut(user.GECOS, ",")
+	return full, nil
+}
+
 // NameOf returns the name of the user who has the uid; the first, where several
 // share it.
 func (Users) NameOf(ctx context.Context, uid uint32) (name string, found bool, err error) {
@@ -83,6 +97,8 @@ func readsAsNumber(key string) bool {
 type User struct {
 	Name  string
 	UID   uint32
+	GID   uint32
+	GECOS string // the full name, up to its first comma
 	Shell string // empty is /bin/sh
 }
 
@@ -110,5 +126,13 @@ func parseEntry(entry []byte) (User, error) {
 	if err != nil {
 		return User{}, errors.New("asking NSS for a user: not a uid in the passwd entry")
 	}
-	return User{Name: fields[0], UID: uint32(uid), Shell: fields[len(fields)-1]}, nil
+	gid, err := strconv.ParseUint(fields[3], 10, 32)
+	if err != nil {
+		return User{}, errors.New("asking NSS for a user: not a gid in the passwd entry")
+	}
+	user := User{Name: fields[0], UID: uint32(uid), GID: uint32(gid), Shell: fields[len(fields)-1]}
+	if len(fields) > 4 {
+		user.GECOS = fields[4]
+	}
+	return user, nil
 }

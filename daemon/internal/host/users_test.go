@@ -93,9 +93,9 @@ func TestTheCallersEnvironmentIsNotHandedOn(t *testing.T) {
 
 func TestParseEntry(t *testing.T) {
 	for entry, want := range map[string]User{
-		"budi:x:1001:1001:Budi,,,:/home/budi:/bin/bash\n": {"budi", 1001, "/bin/bash"},
-		"siti:*:4294967294:100::/:\n":                     {"siti", 4294967294, ""},
-		"admin:x:1002:1002:a:colon:/:/bin/sh\n":           {"admin", 1002, "/bin/sh"},
+		"budi:x:1001:1001:Budi,,,:/home/budi:/bin/bash\n": {"budi", 1001, 1001, "Budi,,,", "/bin/bash"},
+		"siti:*:4294967294:100::/:\n":                     {"siti", 4294967294, 100, "", ""},
+		"admin:x:1002:1002:a:colon:/:/bin/sh\n":           {"admin", 1002, 1002, "a", "/bin/sh"},
 	} {
 		if got, err := parseEntry([]byte(entry)); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", entry, got, err)

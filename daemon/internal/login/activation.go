@@ -29,13 +29,15 @@ const (
 type ending string
 
 const (
-	activated  ending = "activated"
-	abandoned  ending = reasonAbandoned   // by Enter
-	failed     ending = "not-activated"   // too many wrong codes
-	superseded ending = "superseded"      // another one was faster
-	barred     ending = reasonRefused     // a rule refuses by now
-	disabled   ending = "disabled"        // by an administrator, meanwhile
-	unknown    ending = reasonUnavailable // the store could not decide
+	activated   ending = "activated"
+	abandoned   ending = reasonAbandoned   // by Enter
+	failed      ending = "not-activated"   // too many wrong codes
+	superseded  ending = "superseded"      // another one was faster
+	barred      ending = reasonRefused     // a rule refuses by now
+	disabled    ending = "disabled"        // by an administrator, meanwhile
+	foreign     ending = "foreign-uid"     // the name was another's on this host
+	clockBehind ending = "clock-behind"    // no code can be judged
+	unknown     ending = reasonUnavailable // the store could not decide
 )
 
 // mustActivate leads a person through activation, without which there is no way
@@ -44,7 +46,19 @@ func (s *Service) mustActivate(ctx context.Context, c *conversation, a account.A
 	if err := c.show(s.texts().MustActivate(totp.DefaultParams().Digits), protocol.StyleInfo); err != nil {
 		return err
 	}
-	how, err := s.activate(ctx, c, a)
+	how, err := s.activate(ctx, c, account.Offer{Generation: a.Generation, By: account.ByPassword})
+	if err != nil {
+		return err
+	}
+	return s.endActivation(c, how)
+}
+
+// activateByIssued leads through the activation that an issued code is good for.
+func (s *Service) activateByIssued(ctx context.Context, c *conversation, a account.Account) error {
+	if err := c.show(s.texts().NewPhone(totp.DefaultParams().Digits), protocol.StyleInfo); err != nil {
+		return err
+	}
+	how, err := s.activate(ctx, c, account.Offer{Generation: a.Generation, By: account.ByIssued, Issued: a.Issued.Salt})
 	if err != nil {
 		return err
 	}
@@ -52,18 +66,21 @@ func (s *Service) mustActivate(ctx context.Context, c *conversation, a account.A
 }
 
 // mayActivate offers activation to who may still go without.
-func (s *Service) mayActivate(ctx context.Context, c *conversation, a account.Account, decision policy.Decision) error {
+func (s *Service) mayActivate(ctx context.Context, c *conversation, a account.Account, update Update, decision policy.Decision) error {
 	if err := c.show(s.texts().MayActivate(decision.DaysLeft(s.Now())), protocol.StyleInfo); err != nil {
 		return err
 	}
-	now, err := s.wantsToActivate(c)
+	if !s.Office().PasswordActivates {
+		return s.mayTypeIssued(ctx, c, update)
+	}
+	now, err := c.wants(s.texts().OfferPrompt())
 	if err != nil {
 		return err
 	}
 	if !now {
 		return s.letGo(ctx, c)
 	}
-	how, err := s.activate(ctx, c, a)
+	how, err := s.activate(ctx, c, account.Offer{Generation: a.Generation, By: account.ByPassword})
 	switch {
 	case err != nil:
 		return err
@@ -76,22 +93,20 @@ func (s *Service) mayActivate(ctx context.Context, c *conversation, a account.Ac
 	return s.endActivation(c, how)
 }
 
-// wantsToActivate asks whether now; Enter is later. What is neither is asked
-// again, but not for ever.
-func (s *Service) wantsToActivate(c *conversation) (now bool, err error) {
-	for range 3 {
-		answer, err := c.ask(s.texts().OfferPrompt())
-		if err != nil {
-			return false, err
-		}
-		switch strings.ToLower(strings.TrimSpace(answer.Typed.Reveal())) {
-		case "y", "ya", "yes":
-			return true, nil
-		case "":
-			return false, nil
-		}
+// mayTypeIssued asks who may still go without for an issued code, where nothing
+// else activates; Enter is later.
+func (s *Service) mayTypeIssued(ctx context.Context, c *conversation, update Update) error {
+	if err := c.show(s.texts().AskHelpdesk(), protocol.StyleInfo); err != nil {
+		return err
 	}
-	return false, nil
+	answer, err := c.offer(s.texts().IssuedOffer())
+	if err != nil {
+		return err
+	}
+	if answer.Typed.IsEmpty() {
+		return s.letGo(ctx, c)
+	}
+	return s.judgeCode(ctx, c, answer, update)
 }
 
 // letGo lets in without a code who still may. While somebody sat at the offer
@@ -123,7 +138,7 @@ func (s *Service) endActivation(c *conversation, how ending) error {
 		said = s.texts().ActivatedElsewhere()
 	case barred:
 		said = s.texts().RefusedByRule()
-	case disabled:
+	case disabled, foreign, clockBehind:
 		said = s.texts().Refused()
 	default:
 		said, verdict = s.texts().Unavailable(), protocol.Unavailable
@@ -137,8 +152,8 @@ func (s *Service) endActivation(c *conversation, how ending) error {
 
 // activate shows a new secret and asks for its codes, till one is right. A phone
 // whose clock is off is known by two codes in a row, so the last two count.
-func (s *Service) activate(ctx context.Context, c *conversation, a account.Account) (ending, error) {
-	offer, sheet, err := s.newPhone(c, a)
+func (s *Service) activate(ctx context.Context, c *conversation, offer account.Offer) (ending, error) {
+	offer, sheet, err := s.newPhone(c, offer)
 	if err != nil {
 		return unknown, err
 	}
@@ -177,12 +192,12 @@ func (s *Service) activate(ctx context.Context, c *conversation, a account.Accou
 }
 
 // newPhone draws a secret, and what the person is shown of it.
-func (s *Service) newPhone(c *conversation, a account.Account) (account.Offer, *sheet, error) {
+func (s *Service) newPhone(c *conversation, offer account.Offer) (account.Offer, *sheet, error) {
 	secret, err := totp.NewSecret()
 	if err != nil {
 		return account.Offer{}, nil, err
 	}
-	offer := account.Offer{Secret: secret, Params: totp.DefaultParams(), Generation: a.Generation}
+	offer.Secret, offer.Params = secret, totp.DefaultParams()
 	office := s.Office()
 	uri, err := totp.Key{Issuer: office.Issuer, Account: c.account().Name, Secret: secret, Params: offer.Params}.URI()
 	if err != nil { // a name that no app can show: it is typed by hand, under another
@@ -203,7 +218,7 @@ func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Of
 	}
 	next := account.NewGeneration()
 	after, outcome, err := s.Accounts.Update(ctx, c.account(), func(a account.Account) (account.Account, account.Outcome) {
-		return account.Confirm(a, offer, typed, s.Now(), next)
+		return account.Confirm(a, offer, typed, s.try(c), next)
 	})
 	event := c.event(outcome.Reason.String())
 	event.Kind, event.Accepted, event.Version = audit.Activation, err == nil && outcome.Accepted, after.Version
@@ -216,10 +231,14 @@ func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Of
 		return unknown, true
 	case outcome.Accepted:
 		return activated, true
-	case outcome.Reason == account.Superseded:
+	case outcome.Reason == account.Superseded, offer.By == account.ByIssued && outcome.Reason == account.Replayed:
 		return superseded, true
 	case outcome.Reason == account.Disabled:
 		return disabled, true
+	case outcome.Reason == account.ForeignUID:
+		return foreign, true
+	case outcome.Reason == account.ClockBehind:
+		return clockBehind, true
 	default:
 		return failed, false
 	}

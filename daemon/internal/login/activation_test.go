@@ -84,6 +84,8 @@ func (s *script) heard() (all []string, verdict protocol.Verdict) {
 			all = append(all, reply.Text)
 		case protocol.Prompt:
 			all = append(all, reply.Text)
+		case protocol.Offer:
+			all = append(all, reply.Text)
 		case protocol.Result:
 			verdict = reply.Verdict
 		}
@@ -130,8 +132,9 @@ func TestWhoNeverWasActiveIsLedThroughIt(t *testing.T) {
 	// The code that activated is burnt, and nobody is led through it again.
 	s = d.activation(t, asAdmin(), answer(d.codeOf(t, "admin", 0)))
 	s.mustEnd(t, protocol.Refused, texts.Refused())
-	s = d.activation(t, asAdmin(), answer(d.codeOf(t, "admin", 1)))
-	s.mustEnd(t, protocol.Accepted, texts.CodePrompt(6))
+	// The next one offers recovery codes.
+	s = d.activation(t, asAdmin(), answer(d.codeOf(t, "admin", 1)), answer(""))
+	s.mustEnd(t, protocol.Accepted, texts.RecoveryOffer())
 }
 
 func (d *desk) codeOf(t *testing.T, name string, off int) string {

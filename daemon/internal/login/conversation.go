@@ -83,8 +83,18 @@ func (c *conversation) askCode(prompt string) (protocol.Answer, error) {
 }
 
 func (c *conversation) ask(prompt string) (protocol.Answer, error) {
+	return c.askBy(protocol.Prompt{Text: prompt})
+}
+
+// offer asks for what may be left out: whoever cannot be asked, as by a program
+// that has nobody to show a prompt to, answers nothing.
+func (c *conversation) offer(prompt string) (protocol.Answer, error) {
+	return c.askBy(protocol.Offer{Text: prompt})
+}
+
+func (c *conversation) askBy(prompt protocol.Reply) (protocol.Answer, error) {
 	c.spoken = true
-	if err := c.send(protocol.Prompt{Text: prompt}); err != nil {
+	if err := c.send(prompt); err != nil {
 		return protocol.Answer{}, err
 	}
 	request, err := c.receive(waitAnswer)
@@ -96,6 +106,24 @@ func (c *conversation) ask(prompt string) (protocol.Answer, error) {
 		return protocol.Answer{}, fmt.Errorf("%w: no answer", protocol.ErrGarbled)
 	}
 	return answer, nil
+}
+
+// wants asks whether now; Enter is later. What is neither is asked again, but not
+// for ever.
+func (c *conversation) wants(prompt string) (now bool, err error) {
+	for range 3 {
+		answer, err := c.offer(prompt)
+		if err != nil {
+			return false, err
+		}
+		switch strings.ToLower(strings.TrimSpace(answer.Typed.Reveal())) {
+		case "y", "ya", "yes":
+			return true, nil
+		case "":
+			return false, nil
+		}
+	}
+	return false, nil
 }
 
 // groups is what the module says of the user's groups, of which these matter. It

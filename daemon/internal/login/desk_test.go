@@ -77,6 +77,7 @@ type memory struct {
 	accounts map[account.ID]account.Account
 	err      error // what each update fails with, after it decided
 	updates  int   // that were committed
+	behind   bool  // the clock is
 	asked    int
 }
 
@@ -95,6 +96,8 @@ func (m *memory) Update(_ context.Context, id account.ID, decide func(account.Ac
 	m.updates++
 	return after, outcome, nil
 }
+
+func (m *memory) ClockBehind(time.Time) bool { return m.behind }
 
 func (m *memory) ReadAhead(_ context.Context, id account.ID) (account.Account, Update, error) {
 	m.mu.Lock()
@@ -115,9 +118,16 @@ type desk struct {
 	accounts *memory
 	diary    *diary
 	policy   policy.Policy
-	secret   totp.Secret
-	now      time.Time
+
+	issuedOnly bool // first_activation = "issued-code"
+	limits     account.Limits
+
+	secret totp.Secret
+	now    time.Time
 }
+
+// keptCodes are recovery codes that somebody has on paper.
+var keptCodes = account.RecoverySet{Salt: account.Salt{1}, Codes: make([]account.RecoveryCode, account.RecoveryCodes)}
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
@@ -127,7 +137,7 @@ func newDesk(t *testing.T) *desk {
 	}
 	d := &desk{
 		accounts: &memory{accounts: map[account.ID]account.Account{
-			account.Host("budi"): {Version: 7, Generation: 1, WasActive: true, Phone: account.Phone{Secret: secret, Params: totp.DefaultParams()}},
+			account.Host("budi"): {Version: 7, Generation: 1, WasActive: true, Phone: account.Phone{Secret: secret, Params: totp.DefaultParams()}, Recovery: keptCodes},
 			account.Host("siti"): {Version: 3, Generation: 1, WasActive: true},
 		}},
 		diary:  &diary{},
@@ -135,7 +145,9 @@ func newDesk(t *testing.T) *desk {
 		now:    noon,
 	}
 	d.service = Service{
-		Accounts: d.accounts, Events: d.diary, Office: func() Office { return Office{texts, d.policy, "LPSE Kudus"} }, Now: func() time.Time { return d.now },
+		Accounts: d.accounts, Events: d.diary, Office: func() Office {
+			return Office{Texts: texts, Policy: d.policy, Issuer: "LPSE Kudus", PasswordActivates: !d.issuedOnly, Limits: d.limits}
+		}, Now: func() time.Time { return d.now },
 	}
 	return d
 }

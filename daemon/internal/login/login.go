@@ -25,6 +25,9 @@ type Accounts interface {
 	// is Update in all but that it may spare a read: what it decides on is what
 	// is there when it commits.
 	ReadAhead(ctx context.Context, id account.ID) (account.Account, Update, error)
+	// ClockBehind says whether the host's clock is so far behind its mark that
+	// it cannot be right. It is known once the store is open, as in an Update.
+	ClockBehind(now time.Time) bool
 }
 
 // Update is Accounts.Update of one account.
@@ -39,6 +42,7 @@ type Events interface {
 type Service struct {
 	Accounts Accounts
 	Events   Events
+	Host     account.HostID
 	Office   func() Office // as the configuration says now
 	Now      func() time.Time
 }
@@ -47,6 +51,10 @@ type Service struct {
 type Office struct {
 	Texts  text.Texts
 	Policy policy.Policy
+	Limits account.Limits
+	// PasswordActivates says that an account that never was active needs no code
+	// for its first phone.
+	PasswordActivates bool
 	// Issuer names the entry in the phone.
 	Issuer string
 }
@@ -117,13 +125,16 @@ func (s *Service) judge(ctx context.Context, c *conversation) error {
 func (s *Service) ask(ctx context.Context, c *conversation, decision policy.Decision) error {
 	a, update, begins := s.begins(ctx, c)
 	switch {
-	case begins && decision.Verdict == policy.Require:
+	case begins && decision.Verdict == policy.Allow:
+		return s.mayActivate(ctx, c, a, update, decision)
+	case begins && s.Office().PasswordActivates:
 		return s.mustActivate(ctx, c, a)
 	case begins:
-		return s.mayActivate(ctx, c, a, decision)
-	default:
-		return s.askForCode(ctx, c, update)
+		if err := c.show(s.texts().AskHelpdesk(), protocol.StyleInfo); err != nil {
+			return err
+		}
 	}
+	return s.askForCode(ctx, c, update)
 }
 
 func (s *Service) askForCode(ctx context.Context, c *conversation, update Update) error {
@@ -131,46 +142,89 @@ func (s *Service) askForCode(ctx context.Context, c *conversation, update Update
 	if err != nil {
 		return err
 	}
+	return s.judgeCode(ctx, c, answer, update)
+}
+
+// judgeCode judges what was typed, and goes on as it deserves.
+func (s *Service) judgeCode(ctx context.Context, c *conversation, answer protocol.Answer, update Update) error {
 	if s.refusedMeanwhile(c) {
 		s.Events.Record(c.event(reasonRefused))
 		return s.turnAway(c)
 	}
-	event, verdict := s.attempt(ctx, c, answer, update)
-	s.Events.Record(event)
-	return s.conclude(c, verdict)
+	j := s.attempt(ctx, c, answer, update)
+	s.Events.Record(j.event)
+	switch {
+	case j.verdict == protocol.Accepted:
+		return s.letIn(ctx, c, j)
+	case j.reason == account.Entitled:
+		return s.activateByIssued(ctx, c, j.account)
+	default:
+		return s.conclude(c, j.verdict)
+	}
+}
+
+// judged is what came of a code.
+type judged struct {
+	event   audit.Event
+	verdict protocol.Verdict
+	reason  account.Reason
+	account account.Account // afterwards
+	news    account.News    // for the owner
 }
 
 func (s *Service) texts() text.Texts { return s.Office().Texts }
 
 // attempt judges what was typed. What NSS does not know is asked like anybody
 // else and refused without a look at the store.
-func (s *Service) attempt(ctx context.Context, c *conversation, answer protocol.Answer, update Update) (audit.Event, protocol.Verdict) {
+func (s *Service) attempt(ctx context.Context, c *conversation, answer protocol.Answer, update Update) judged {
 	if answer.Typed.IsEmpty() && !answer.Withheld {
-		return c.event(reasonAbandoned), protocol.Refused
+		return judged{event: c.event(reasonAbandoned)}
 	}
 	if c.start.NSS == nil {
-		return c.event(reasonUnknownUser), protocol.Refused
+		return judged{event: c.event(reasonUnknownUser)}
 	}
-	try := account.Try{
-		Typed:    totp.NewTyped(answer.Typed.Reveal()),
-		Withheld: answer.Withheld,
-		Source:   account.LoginSource(c.start.Service, c.start.RHost, c.start.TTY),
-	}
+	limits := s.Office().Limits
+	var news account.News
 	after, outcome, err := update(ctx, func(a account.Account) (account.Account, account.Outcome) {
-		try.Now = s.Now() // of the decision, however long the turn took
-		return account.Attempt(a, try)
+		news = account.News{} // of this decision alone
+		try := s.try(c)
+		try.Typed, try.Withheld, try.Login = totp.NewTyped(answer.Typed.Reveal()), answer.Withheld, true
+		a, outcome := account.Attempt(a, try, limits)
+		if outcome.Accepted {
+			a, news = account.Tell(a, try.Source)
+		}
+		return a, outcome
 	})
 	if err != nil {
 		event := c.event(reasonUnavailable)
 		event.Hint = err.Error()
-		return event, protocol.Unavailable
+		return judged{event: event, verdict: protocol.Unavailable}
 	}
-	event := c.event(outcome.Reason.String())
-	event.Accepted, event.Version = outcome.Accepted, after.Version
+	j := judged{event: c.event(outcome.Reason.String()), reason: outcome.Reason, account: after, news: news}
+	j.event.Accepted, j.event.Version, j.event.Hint = outcome.Accepted, after.Version, hints[outcome.Reason]
 	if outcome.Accepted {
-		return event, protocol.Accepted
+		j.verdict = protocol.Accepted
 	}
-	return event, protocol.Refused
+	return j
+}
+
+// hints are what an administrator is told of some outcomes.
+var hints = map[account.Reason]string{
+	account.ClockBehind:  "the host's clock is before the last accepted code: set it right (timedatectl); if it is right now: spse-totp clock accept",
+	account.ForeignUID:   "the name had another uid here: if it is the same person, spse-totp reset",
+	account.Locked:       "too many wrong codes: a recovery code or spse-totp issue opens it",
+	account.AcceptedOnce: "by a break-glass code, which is spent now",
+}
+
+// try is what is known of a try when it is judged, however long its turn took.
+func (s *Service) try(c *conversation) account.Try {
+	now := s.Now()
+	return account.Try{
+		Source:      account.LoginSource(c.start.Service, c.start.RHost, c.start.TTY),
+		Owner:       account.Owner{Host: s.Host, UID: c.start.NSS.UID},
+		Now:         now,
+		ClockBehind: s.Accounts.ClockBehind(now),
+	}
 }
 
 // conclude shows the one text there is for the verdict, and ends.

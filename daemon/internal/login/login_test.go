@@ -277,7 +277,7 @@ func TestNothingIsCarriedOverFromBeforeTheAnswer(t *testing.T) {
 		reason    string
 	}{
 		"disabled": {func(d *desk) { d.change(func(a *account.Account) { *a = account.SetDisabled(*a, true, 2) }) }, "disabled"},
-		"reset":    {func(d *desk) { d.change(func(a *account.Account) { *a = account.Reset(*a, 2) }) }, "not-activated"},
+		"reset":    {func(d *desk) { d.change(func(a *account.Account) { *a = account.Reset(*a, 2, "control uid 0", noon) }) }, "not-activated"},
 		"guarded":  {func(d *desk) { d.change(func(a *account.Account) { a.Failures.Run = 10 }) }, "noted"},
 		"removed":  {func(d *desk) { d.change(func(a *account.Account) { *a = account.Account{} }) }, "not-activated"},
 		"an hour":  {func(d *desk) { d.now = d.now.Add(time.Hour) }, "wrong"},

@@ -47,7 +47,7 @@ func (s *Service) begins(ctx context.Context, c *conversation) (a account.Accoun
 		return account.Account{}, nil, false
 	}
 	a, update, err := s.Accounts.ReadAhead(ctx, c.account())
-	return a, update, err == nil && !a.Active() && !a.WasActive && !a.Disabled
+	return a, update, err == nil && a.MayBegin()
 }
 
 // checkPhase is the account phase of a login that gave no code: by publickey

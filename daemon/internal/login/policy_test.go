@@ -152,7 +152,7 @@ func TestUnderAllow(t *testing.T) {
 	}
 	t.Run("later", func(t *testing.T) {
 		d := allowing(t)
-		expectSaid(t, d.serve(t, asAdmin(), answer("")), told, protocol.Prompt{Text: texts.OfferPrompt()}, passed)
+		expectSaid(t, d.serve(t, asAdmin(), answer("")), told, protocol.Offer{Text: texts.OfferPrompt()}, passed)
 		d.expectReasons(t, "login allowed")
 	})
 	t.Run("now", func(t *testing.T) {

@@ -80,7 +80,7 @@ func withCaller(ctx context.Context, conn net.Conn) context.Context {
 	if !ok {
 		return ctx
 	}
-	return control.WithCaller(ctx, control.Caller{UID: counted.peer.UID, PID: counted.peer.PID})
+	return control.WithCaller(ctx, control.Caller{UID: counted.peer.UID, PID: counted.peer.PID, GIDs: counted.peer.GIDs})
 }
 
 // boundedListener accepts so many connections of one uid and no more.

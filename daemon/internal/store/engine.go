@@ -67,6 +67,8 @@ type Engine interface {
 	Each(ctx context.Context, visit func(account.ID, Row) error) error
 	// Mark returns this host's sealed clock mark, empty where it is missing.
 	Mark(ctx context.Context) ([]byte, error)
+	// SetMark replaces it.
+	SetMark(ctx context.Context, sealed []byte) error
 	Close() error
 }
 

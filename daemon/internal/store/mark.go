@@ -14,7 +14,43 @@ const (
 
 	// markEvery is how far the clock mark may lag, to save writes.
 	markEvery = time.Minute
+	// clockSlack is how far the clock may be before the mark: the mark lags, and
+	// a clock that is being put right moves a little both ways.
+	clockSlack = 2 * time.Minute
 )
+
+// ClockBehind says whether the host's clock is so far before the clock mark that
+// it cannot be right. Before the store was opened there is no mark.
+func (s *Store) ClockBehind(now time.Time) bool {
+	return s.ClockMark().Sub(now) > clockSlack
+}
+
+// ClockMark is the newest time at which a code was accepted on this host, as
+// this store knows it; zero where none was yet.
+func (s *Store) ClockMark() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mark
+}
+
+// AcceptClock sets the mark to the host's clock, which somebody says is right.
+func (s *Store) AcceptClock(ctx context.Context, now time.Time) error {
+	engine, err := s.engineNow(ctx)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.sealMark(now)
+	if err != nil {
+		return err
+	}
+	if err := engine.SetMark(ctx, sealed); err != nil {
+		return s.failed(engine, fmt.Errorf("writing the clock mark: %w", err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mark = time.Unix(now.Unix(), 0).UTC()
+	return nil
+}
 
 func (s *Store) readMark(ctx context.Context, engine Engine) (time.Time, error) {
 	sealed, err := engine.Mark(ctx)

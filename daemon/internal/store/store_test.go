@@ -98,10 +98,10 @@ func activate(t *testing.T, s *store.Store, id account.ID, now time.Time) accoun
 	if err != nil {
 		t.Fatal(err)
 	}
-	offer := account.Offer{Secret: secret, Params: totp.DefaultParams()}
+	offer := account.Offer{Secret: secret, Params: totp.DefaultParams(), By: account.ByPassword}
 	_, outcome, err := s.Update(t.Context(), id, func(a account.Account) (account.Account, account.Outcome) {
 		offer.Generation = a.Generation
-		return account.Confirm(a, offer, []totp.Typed{code(t, offer, now)}, now, 1)
+		return account.Confirm(a, offer, []totp.Typed{code(t, offer, now)}, account.Try{Now: now}, 1)
 	})
 	if err != nil || !outcome.Accepted {
 		t.Fatalf("activation: %v, %v", outcome.Reason, err)
@@ -120,7 +120,7 @@ func code(t *testing.T, o account.Offer, now time.Time) totp.Typed {
 
 func attempt(ctx context.Context, s *store.Store, id account.ID, typed totp.Typed, now time.Time) (account.Outcome, error) {
 	_, outcome, err := s.Update(ctx, id, func(a account.Account) (account.Account, account.Outcome) {
-		return account.Attempt(a, account.Try{Typed: typed, Source: "test", Now: now})
+		return account.Attempt(a, account.Try{Typed: typed, Source: "test", Now: now}, account.Limits{})
 	})
 	return outcome, err
 }
@@ -158,7 +158,7 @@ func TestOneCodeOneSuccessInARace(t *testing.T) {
 func tried(t *testing.T, update store.Update, typed totp.Typed, now time.Time) account.Reason {
 	t.Helper()
 	_, outcome, err := update(t.Context(), func(a account.Account) (account.Account, account.Outcome) {
-		return account.Attempt(a, account.Try{Typed: typed, Source: "test", Now: now})
+		return account.Attempt(a, account.Try{Typed: typed, Source: "test", Now: now}, account.Limits{})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +256,7 @@ func TestARecordEditedAfterItWasReadAheadIsNotWrittenOver(t *testing.T) {
 	b.sql(t, `UPDATE account SET sealed = zeroblob(length(sealed))`)
 	later := noon.Add(time.Minute)
 	_, outcome, err := update(t.Context(), func(a account.Account) (account.Account, account.Outcome) {
-		return account.Attempt(a, account.Try{Typed: code(t, offer, later), Now: later})
+		return account.Attempt(a, account.Try{Typed: code(t, offer, later), Now: later}, account.Limits{})
 	})
 	if !errors.Is(err, store.ErrTampered) || outcome.Accepted || len(b.heard.tampered) == 0 {
 		t.Errorf("%v, %v, told of %d", outcome.Reason, err, len(b.heard.tampered))

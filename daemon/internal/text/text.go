@@ -64,6 +64,46 @@ type set struct {
 	waitForNext string
 
 	decimalMark string // between whole and tenths
+
+	// Recovery, the helpdesk, and what the owner is told: recovery.go.
+
+	askHelpdesk        string
+	issuedOffer        string
+	newPhone           string
+	newPhoneOffer      string
+	notNow             string
+	currentOr          string
+	issuedPrompt       string
+	recoveryOffer      string
+	recoveryHead       string
+	recoveryTime       string
+	recoveryProve      string
+	recoveryWrong      string
+	recoveryKept       string
+	recoveryLater      string
+	recoveryLeft       string
+	recoveryFew        string
+	onceUsed           string
+	newsWrong          string
+	newsRefused        string
+	newsGuessed        string
+	newsChanged        string
+	changed            string
+	changeActivated    string
+	changeByIssued     string
+	changeReset        string
+	changeIssued       string
+	changeOnce         string
+	changeRecoveryMade string
+	changeRecoveryUsed string
+	readOut            string
+	readOutOnce        string
+	guessedFirst       string
+	wasReset           string
+	issuedOpen         string
+	locked             string
+	foreignUID         string
+	clockBehind        string
 }
 
 var sets = map[Language]set{
@@ -110,6 +150,49 @@ var sets = map[Language]set{
 		waitForNext: "kode yang sudah dipakai, atau kode lama dari HP yang terlambat: tunggu angka berganti; masih? nyalakan tanggal & waktu otomatis di HP",
 
 		decimalMark: ",",
+
+		askHelpdesk: "Untuk aktivasi, mintalah kode aktivasi dari Helpdesk LPSE{contact}. Ketik kode itu di bawah.",
+		issuedOffer: "Kode aktivasi dari helpdesk (Enter saja = nanti): ",
+		newPhone: "Aktivasi HP. Waktu Anda 2 menit. 1) Belum ada aplikasinya? Pasang dahulu SPSE Authenticator atau Google Authenticator di HP, " +
+			"lalu masuk lagi. 2) Di aplikasi tekan +, pindai gambar di bawah. 3) Ketik {digits} angka yang muncul. " +
+			"Gambar tidak terbaca? Ketik ? lalu Enter.",
+		newPhoneOffer: "HP hilang atau diganti? Aktifkan HP yang baru sekarang: ketik y lalu Enter (Enter saja = nanti): ",
+		notNow:        "HP yang lama tetap berlaku.",
+		currentOr:     "Security Code dari HP yang lama, atau kode cadangan: ",
+		issuedPrompt:  "Kode aktivasi dari Helpdesk LPSE{contact}: ",
+
+		recoveryOffer: "Buat kode cadangan sekarang, untuk masuk kalau HP hilang? Siapkan kertas. Ketik y lalu Enter (Enter saja = nanti): ",
+		recoveryHead:  "Kode cadangan Anda. Catat semuanya di kertas, jangan difoto; tiap kode berlaku sekali.",
+		recoveryTime:  "Waktu Anda 2 menit. Perlu lebih lama? Tekan Enter, dan setelah masuk jalankan: spse-totp recovery new",
+		recoveryProve: "Ketik kode cadangan nomor {number} untuk memastikan sudah dicatat (Enter = nanti): ",
+		recoveryWrong: "Bukan kode nomor {number}. Lihat catatan Anda, lalu ketik lagi.",
+		recoveryKept:  "Kode cadangan tersimpan. Simpan kertasnya di tempat aman. Kode cadangan yang lebih lama tidak berlaku lagi.",
+		recoveryLater: "Kode cadangan di atas tidak berlaku: buang catatannya.",
+		recoveryLeft:  "Anda masuk dengan kode cadangan. Sisa kode cadangan: {left}.",
+		recoveryFew:   "Kode cadangan hampir habis. Setelah HP siap, buat yang baru: spse-totp recovery new",
+		onceUsed:      "Anda masuk dengan kode sekali pakai dari helpdesk. Login berikutnya meminta Security Code lagi.",
+
+		newsWrong:          "{count} kali kode salah dari {source}, terakhir {time}.",
+		newsRefused:        "{count} kali login ditolak dari {source}, terakhir {time}.",
+		newsGuessed:        "Bukan Anda? Maka password Anda mungkin diketahui orang lain. Ganti sekarang: passwd",
+		newsChanged:        "Bukan Anda? Hubungi Helpdesk LPSE{contact}.",
+		changed:            "{time}, {source}: {change}.",
+		changeActivated:    "HP diaktifkan",
+		changeByIssued:     "HP diaktifkan dengan kode dari helpdesk",
+		changeReset:        "Security Code direset",
+		changeIssued:       "helpdesk memberi kode aktivasi",
+		changeOnce:         "login dengan kode sekali pakai dari helpdesk",
+		changeRecoveryMade: "kode cadangan baru dibuat",
+		changeRecoveryUsed: "login dengan kode cadangan",
+
+		readOut:      "Bacakan kepada pegawai, berlaku sampai {time}:",
+		readOutOnce:  "Bacakan kepada pegawai, berlaku sekali sampai {time}:",
+		guessedFirst: "Ada yang menebak kode akun ini dari {source}: password harus diganti dahulu.",
+		wasReset:     "sudah direset: aktivasi memerlukan kode dari helpdesk: spse-totp issue {user}",
+		issuedOpen:   "ada kode aktivasi, berlaku sampai {time}",
+		locked:       "terkunci karena terlalu banyak kode salah: kode cadangan atau spse-totp issue {user} membukanya",
+		foreignUID:   "nama ini dahulu milik uid lain di server ini: kalau memang pegawai yang sama, spse-totp reset {user}",
+		clockBehind:  "jam server terlambat, kode ditolak: betulkan jam (timedatectl), atau kalau jam sudah benar: spse-totp clock accept",
 	},
 	English: {
 		codePrompt: `Security Code ({digits} digits, entry "{entry}" on your phone): `,
@@ -154,6 +237,49 @@ var sets = map[Language]set{
 		waitForNext: "a used code, or an old one from a slow phone: wait for the digits to change; still? switch automatic time on in the phone",
 
 		decimalMark: ".",
+
+		askHelpdesk: "To activate, ask the LPSE helpdesk for an activation code{contact}. Type that code below.",
+		issuedOffer: "Activation code from the helpdesk (Enter alone = later): ",
+		newPhone: "Activating a phone. You have 2 minutes. 1) No app yet? First install SPSE Authenticator or Google Authenticator on the phone, " +
+			"then log in again. 2) In the app press +, scan the picture below. 3) Type the {digits} digits that appear. " +
+			"Picture unreadable? Type ? and Enter.",
+		newPhoneOffer: "Phone lost or replaced? Activate the new one now: type y and Enter (Enter alone = later): ",
+		notNow:        "The old phone goes on working.",
+		currentOr:     "Security Code of the old phone, or a recovery code: ",
+		issuedPrompt:  "Activation code from the LPSE helpdesk{contact}: ",
+
+		recoveryOffer: "Make recovery codes now, to get in when the phone is lost? Have paper at hand. Type y and Enter (Enter alone = later): ",
+		recoveryHead:  "Your recovery codes. Write them all on paper, take no photo; each works once.",
+		recoveryTime:  "You have 2 minutes. Need longer? Press Enter, and once you are in run: spse-totp recovery new",
+		recoveryProve: "Type recovery code number {number} to show that it is written down (Enter = later): ",
+		recoveryWrong: "Not code number {number}. Look at what you wrote, and type it again.",
+		recoveryKept:  "Recovery codes kept. Put the paper in a safe place. Earlier recovery codes are void.",
+		recoveryLater: "The recovery codes above are void: throw the note away.",
+		recoveryLeft:  "You are in by a recovery code. Recovery codes left: {left}.",
+		recoveryFew:   "Few recovery codes are left. Once the phone is ready, make new ones: spse-totp recovery new",
+		onceUsed:      "You are in by a one-time code of the helpdesk. The next login asks for a Security Code again.",
+
+		newsWrong:          "Wrong codes: {count} from {source}, the last {time}.",
+		newsRefused:        "Logins refused: {count} from {source}, the last {time}.",
+		newsGuessed:        "Not you? Then somebody else may know your password. Change it now: passwd",
+		newsChanged:        "Not you? Ask the LPSE helpdesk{contact}.",
+		changed:            "{time}, {source}: {change}.",
+		changeActivated:    "a phone was activated",
+		changeByIssued:     "a phone was activated by a code of the helpdesk",
+		changeReset:        "the Security Code was reset",
+		changeIssued:       "the helpdesk gave an activation code",
+		changeOnce:         "login by a one-time code of the helpdesk",
+		changeRecoveryMade: "new recovery codes were made",
+		changeRecoveryUsed: "login by a recovery code",
+
+		readOut:      "Read out to the person, good until {time}:",
+		readOutOnce:  "Read out to the person, good once until {time}:",
+		guessedFirst: "Somebody tries codes of this account from {source}: the password must be changed first.",
+		wasReset:     "was reset: activation takes a code of the helpdesk: spse-totp issue {user}",
+		issuedOpen:   "there is an activation code, good until {time}",
+		locked:       "locked by too many wrong codes: a recovery code or spse-totp issue {user} opens it",
+		foreignUID:   "the name was another uid's on this host: if it is the same person, spse-totp reset {user}",
+		clockBehind:  "the host's clock is behind, codes are refused: set it right (timedatectl), or if it is right now: spse-totp clock accept",
 	},
 }
 

@@ -49,6 +49,9 @@ func spoken(t *testing.T, language Language) map[string]string {
 	given := map[reflect.Type]reflect.Value{
 		reflect.TypeFor[int]():           reflect.ValueOf(6),
 		reflect.TypeFor[string]():        reflect.ValueOf("budi"),
+		reflect.TypeFor[Change]():        reflect.ValueOf(Change("recovery-used")),
+		reflect.TypeFor[bool]():          reflect.ValueOf(true),
+		reflect.TypeFor[time.Time]():     reflect.ValueOf(time.Unix(1.79e9, 0)),
 		reflect.TypeFor[time.Duration](): reflect.ValueOf(90 * time.Second),
 	}
 	said := map[string]string{}

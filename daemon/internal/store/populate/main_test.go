@@ -61,11 +61,11 @@ func TestPopulatedAccountsLogIn(t *testing.T) {
 		}
 		code := must(totp.CodeAt(secret, params, params.StepAt(now)))
 		try := account.Try{Typed: totp.NewTyped(code.Reveal()), Now: now}
-		after, outcome := account.Attempt(a, try)
+		after, outcome := account.Attempt(a, try, account.Limits{})
 		if !outcome.Accepted {
 			t.Fatalf("account %d is refused: %s", i, outcome.Reason)
 		}
-		if _, outcome := account.Attempt(after, try); outcome.Accepted {
+		if _, outcome := account.Attempt(after, try, account.Limits{}); outcome.Accepted {
 			t.Fatalf("account %d gets in twice", i)
 		}
 	}

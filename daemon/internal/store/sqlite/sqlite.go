@@ -263,6 +263,17 @@ func (e *Engine) rows(ctx context.Context) ([]entry, error) {
 	return all, rows.Err()
 }
 
+// SetMark implements store.Engine.
+func (e *Engine) SetMark(_ context.Context, sealed []byte) error {
+	if err := e.inPlace(); err != nil {
+		return err
+	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	_, err := run(e.mark, sealed)
+	return explain(err)
+}
+
 // Mark implements store.Engine.
 func (e *Engine) Mark(ctx context.Context) ([]byte, error) {
 	e.turn.Lock()
