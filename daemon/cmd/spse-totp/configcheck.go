@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,7 +76,7 @@ func (a *app) configCheck(ctx context.Context, root fs.FS, users users) error {
 		return a.printJSON(values)
 	}
 	for _, s := range settings(c) {
-		if _, err := fmt.Fprintf(a.stdout, "%s = %q\n", s.key, s.value); err != nil {
+		if _, err := fmt.Fprintf(a.stdout, "%s = %s\n", s.key, s.toml()); err != nil {
 			return err
 		}
 	}
@@ -135,15 +137,37 @@ func loadConfigAt(path string, at time.Time) (config.Config, error) {
 	return c, nil
 }
 
-// setting is one key with what is in force.
-type setting struct{ key, value string }
+// setting is one key with what is in force: a string, a []string or a uint32.
+type setting struct {
+	key   string
+	value any
+}
+
+// toml is the value as the file has it.
+func (s setting) toml() string {
+	switch value := s.value.(type) {
+	case []string:
+		quoted := make([]string, len(value))
+		for i, text := range value {
+			quoted[i] = strconv.Quote(text)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	case string:
+		return strconv.Quote(value)
+	default:
+		return fmt.Sprint(value)
+	}
+}
 
 func settings(c config.Config) []setting {
 	return []setting{
 		{"language", string(c.Language)},
 		{"issuer", c.Issuer},
 		{"contact", c.Contact},
-		{"first_activation", "password"}, // there is no other yet
+		{"first_activation", c.FirstActivation()},
+		{"helpdesk", c.HelpdeskName},
+		{"administrators", c.Administrators},
+		{"lock_after", c.LockAfter},
 		{"socket_directory", c.SocketDirectory},
 		{"state_directory", c.StateDirectory},
 		{"keyset", c.Keyset},

@@ -55,7 +55,7 @@ func configCheckOf(t *testing.T, host fs.FS, configuration string, asJSON bool) 
 	}
 	stdout = content(t, out)
 	for _, s := range settings(config.Default()) {
-		stdout = strings.TrimPrefix(stdout, s.key+` = "`+s.value+"\"\n")
+		stdout = strings.TrimPrefix(stdout, s.key+" = "+s.toml()+"\n")
 	}
 	return status, strings.ReplaceAll(stdout, path, "FILE"), strings.ReplaceAll(content(t, errs), path, "FILE")
 }
@@ -119,11 +119,16 @@ func TestConfigCheckSaysWhereCodesAreAskedFor(t *testing.T) {
 func TestConfigCheckSaysTheSameInJSON(t *testing.T) {
 	status, stdout, stderr := configCheckOn(t, stacks(sshdWith("services=sshdd")), true)
 	const want = `{
+  "administrators": [
+    "sudo"
+  ],
   "contact": "",
   "first_activation": "password",
+  "helpdesk": "",
   "issuer": "LPSE",
   "keyset": "/etc/spse-totp/keyset.json",
   "language": "id",
+  "lock_after": 0,
   "pam": {
     "lines": [
       {

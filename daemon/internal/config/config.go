@@ -42,8 +42,10 @@ type Config struct {
 
 	// PasswordActivates says that the password alone leads to the first phone.
 	PasswordActivates bool
-	// Helpdesk is the group whose members help others, where there is one.
-	Helpdesk *uint32
+	// Helpdesk is the group whose members help others, where there is one, and
+	// HelpdeskName is what the file calls it.
+	Helpdesk     *uint32
+	HelpdeskName string
 	// Administrators are the groups, of /etc/group, that the helpdesk cannot help.
 	Administrators []string
 	// LockAfter is how many wrong codes in a row lock an account, 0 for never.
@@ -62,6 +64,14 @@ func Default() Config {
 		PasswordActivates: true,
 		Administrators:    []string{"sudo"},
 	}
+}
+
+// FirstActivation is what the file says, or would.
+func (c Config) FirstActivation() string {
+	if c.PasswordActivates {
+		return byPassword
+	}
+	return byIssuedCode
 }
 
 // keys is the file as it is written; nil where a key is not there.

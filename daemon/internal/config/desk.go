@@ -15,7 +15,8 @@ const (
 
 // readDesk reads who helps whom, and when an account is locked.
 func readDesk(said keys, at places, on Host, into *Config) *Error {
-	if said.Helpdesk != nil {
+	if said.Helpdesk != nil && *said.Helpdesk != "" {
+		into.HelpdeskName = *said.Helpdesk
 		gid, found, err := on.Groups(*said.Helpdesk)
 		switch {
 		case errors.Is(err, ErrGroupGone): // there is no helpdesk, as long as the group is gone
