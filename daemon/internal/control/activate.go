@@ -99,7 +99,7 @@ func (s *Service) activate(ctx context.Context, r request) (any, error) {
 		return nil, badRequest("one code is wanted, or two")
 	}
 	offer, ok := s.openOffer(r, body.Handle)
-	if !ok {
+	if !ok || offer.By == account.ByPassword && !s.Office().PasswordActivates { // as the rule is now
 		return nil, void()
 	}
 	var typed []totp.Typed
@@ -169,7 +169,7 @@ func (s *Service) refusal(outcome account.Outcome) error {
 	switch outcome.Reason {
 	case account.OnlyOnce:
 		return problem{http.StatusConflict, Problem{
-			Code: ProblemRefused, Error: "that code is for one login, not for a phone", Hint: "type it at a login; it is unspent",
+			Code: ProblemBadRequest, Error: "that code is for one login, not for a phone", Hint: "type it at a login; it is unspent",
 		}}
 	case account.ClockBehind:
 		return problem{http.StatusConflict, Problem{

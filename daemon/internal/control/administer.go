@@ -32,18 +32,18 @@ func (s *Service) reset(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	guessed := ""
+	var warned []string
 	a, err := s.change(ctx, r, audit.Reset, why, func(a account.Account, next account.Generation) account.Account {
-		guessed = ""
+		warned = nil
 		if a.Guarded(s.Now()) {
-			guessed = worst(a.Refusals)
+			warned = []string{s.Office().Texts.GuessedFirst(guesser(a))}
 		}
 		return grant.give(account.Reset(a, next, grant.by, grant.at))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.issued(r, a, grant, guessed), nil
+	return s.issued(r, a, grant, warned), nil
 }
 
 // issue gives a code without taking anything away.
@@ -71,7 +71,7 @@ func (s *Service) issue(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.issued(r, a, grant, ""), nil
+	return s.issued(r, a, grant, nil), nil
 }
 
 // grant is a code that is being issued.
@@ -93,14 +93,15 @@ func (g grant) give(a account.Account) account.Account {
 	return account.Issue(a, g.code, g.salt, g.valid, g.once, g.by, g.at)
 }
 
-// issued shows a code, with what the clerk should know. guessed is where
-// somebody tried codes from, if so.
-func (s *Service) issued(r request, a account.Account, g grant, guessed string) Issued {
+// issued shows a code, below what the clerk should know, such as what he is
+// warned of.
+func (s *Service) issued(r request, a account.Account, g grant, warned []string) Issued {
 	texts := s.Office().Texts
 	shown := Issued{Code: g.code.Grouped(), Until: g.at.Add(g.valid), Once: g.once, Account: s.describe(r.name, a, r.as), Says: []string{}}
-	if guessed != "" {
-		shown.Says = append(shown.Says, texts.GuessedFirst(guessed))
+	if a.Disabled {
+		shown.Says = append(shown.Says, texts.Disabled(r.name))
 	}
+	shown.Says = append(shown.Says, warned...)
 	shown.Says = append(shown.Says, texts.ReadOut(shown.Until, g.once))
 	return shown
 }

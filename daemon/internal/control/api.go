@@ -44,8 +44,10 @@ type Account struct {
 
 	// Guarded says that only two codes in a row let in; GuardedUntil is when
 	// that ends by itself, where it does: else the next accepted code ends it.
+	// GuardedBy is where most of the wrong codes came from that are still known.
 	Guarded      bool       `json:"guarded,omitempty"`
 	GuardedUntil *time.Time `json:"guarded_until,omitempty"`
+	GuardedBy    string     `json:"guarded_by,omitempty"`
 	// Locked says that only a recovery code or an issued code lets in.
 	Locked   bool   `json:"locked,omitempty"`
 	Failures uint32 `json:"failures,omitempty"`
@@ -101,6 +103,8 @@ type Clock struct {
 	Now    time.Time  `json:"now"`
 	Mark   *time.Time `json:"mark,omitempty"`
 	Behind bool       `json:"behind"` // codes are refused
+	// Advice says what to do about it, in the office's language.
+	Advice []string `json:"advice"`
 }
 
 // OfferRequest asks for a new phone's secret. An active account wants a code of

@@ -8,7 +8,10 @@ import (
 
 func (s *Service) clock(ctx context.Context, r request) (any, error) {
 	now := s.Now().UTC()
-	shown := Clock{Now: now, Behind: s.Accounts.ClockBehind(now)}
+	shown := Clock{Now: now, Behind: s.Accounts.ClockBehind(now), Advice: []string{}}
+	if shown.Behind {
+		shown.Advice = append(shown.Advice, s.Office().Texts.ClockBehind())
+	}
 	if mark := s.Accounts.ClockMark(); !mark.IsZero() {
 		shown.Mark = &mark
 	}

@@ -29,6 +29,7 @@ var (
 	budi     = &Caller{UID: 1000, PID: 2}
 	siti     = &Caller{UID: 1001, PID: 3}
 	stranger = &Caller{UID: 65534, PID: 4} // no user of this machine
+	admin    = &Caller{UID: 1002, PID: 6}
 	clerk    = &Caller{UID: 1003, PID: 5, GIDs: []uint32{1003, helpdeskGID}}
 	nobodyAt *Caller // a connection without credentials
 )
@@ -37,7 +38,8 @@ var (
 const helpdeskGID = 700
 
 // users are the machine's.
-var users = map[string]uint32{"root": 0, "budi": 1000, "siti": 1001, "admin": 1002, "clerk": 1003}
+// toor is a second name of root's.
+var users = map[string]uint32{"root": 0, "toor": 0, "budi": 1000, "siti": 1001, "admin": 1002, "clerk": 1003}
 
 // memory is accounts without a disk.
 type memory struct {
@@ -156,6 +158,7 @@ type desk struct {
 	diary    *diary
 
 	issuedOnly bool // first_activation = "issued-code"
+	noHelpdesk bool // in the configuration
 	limits     account.Limits
 
 	mu     sync.Mutex // protects bodies
@@ -184,6 +187,12 @@ func newDesk(t *testing.T) *desk {
 		diary:    &diary{},
 	}
 	gid := uint32(helpdeskGID)
+	helpdesk := func() *uint32 {
+		if d.noHelpdesk {
+			return nil
+		}
+		return &gid
+	}
 	d.service = &Service{
 		Accounts: d.accounts, Users: d.nss, Events: d.diary, Seal: newSealer(t), ThisHost: account.HostID{1}, Now: time.Now,
 		Office: func() Office {
@@ -191,7 +200,7 @@ func newDesk(t *testing.T) *desk {
 				Host:  Host{Language: "en", Issuer: "LPSE Kudus", Contact: "0291-12345"},
 				Texts: text.New(text.English, "LPSE Kudus", "0291-12345"),
 
-				PasswordActivates: !d.issuedOnly, Helpdesk: &gid, Administrators: []string{"sudo"}, Limits: d.limits,
+				PasswordActivates: !d.issuedOnly, Helpdesk: helpdesk(), Administrators: []string{"sudo"}, Limits: d.limits,
 			}
 		},
 	}

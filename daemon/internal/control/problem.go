@@ -61,6 +61,13 @@ func void() error {
 	}}
 }
 
+func voidCodes() error {
+	return problem{http.StatusConflict, Problem{
+		Code: ProblemVoid, Error: "these recovery codes are void: too old, or the account changed meanwhile",
+		Hint: "throw the note away and start again: spse-totp recovery new",
+	}}
+}
+
 func noAccount() error {
 	return problem{http.StatusNotFound, Problem{
 		Code: ProblemNoAccount, Error: "no such account", Hint: "spse-totp list shows those there are; getent passwd the users",

@@ -57,7 +57,7 @@ func (s *Service) confirmRecovery(ctx context.Context, r request) (any, error) {
 	}
 	offer, ok := s.openRecovery(r, body.Handle)
 	if !ok {
-		return nil, void()
+		return nil, voidCodes()
 	}
 	a, outcome, err := s.withCode(ctx, r, audit.Codes, func(a account.Account, try account.Try) (account.Account, account.Outcome) {
 		try.Typed = totp.NewTyped(body.Code)
@@ -65,7 +65,7 @@ func (s *Service) confirmRecovery(ctx context.Context, r request) (any, error) {
 	})
 	switch {
 	case outcome.Reason == account.Superseded:
-		return nil, void()
+		return nil, voidCodes()
 	case err != nil:
 		return nil, err
 	}

@@ -79,6 +79,9 @@ func (s *Service) describeToTrusted(shown *Account, a account.Account) {
 	if until := a.GuardedUntil(now); !until.IsZero() {
 		shown.GuardedUntil = &until
 	}
+	if shown.Guarded {
+		shown.GuardedBy = guesser(a)
+	}
 	shown.Failures, shown.FailuresMonth = a.Failures.Run, a.Failures.Month
 	if a.Failures.Month > 0 {
 		shown.FailuresSince = &a.Failures.MonthStart
@@ -139,19 +142,23 @@ func (s *Service) advice(name string, a account.Account, trueReasons bool) []str
 	if trueReasons {
 		advice = append(advice, s.obstacles(name, a)...)
 	}
+	last, refused := newest(unanswered(a))
 	if !a.Active() {
-		return append(advice, s.howToActivate(name, a))
+		advice = append(advice, s.howToActivate(name, a))
+		if refused && trueReasons && last.Reason == account.UnknownCode {
+			advice = append(advice, texts.UnknownCode())
+		}
+		return advice
 	}
 	if trueReasons && a.Guarded(s.Now()) {
-		advice = append(advice, texts.Guessing(worst(unanswered(a))), texts.TwoCodes())
+		advice = append(advice, texts.Guessing(guesser(a)), texts.TwoCodes())
 	}
 	if d := drift(a); d >= time.Minute || d <= -time.Minute {
 		advice = append(advice, texts.PhoneOff(d))
 	}
-	last, refused := newest(unanswered(a))
 	switch {
 	case refused && trueReasons:
-		advice = append(advice, s.adviceFor(last, a)...)
+		advice = append(advice, s.adviceFor(last, name, a)...)
 	case refused:
 		advice = append(advice, texts.Refused())
 	}
@@ -178,14 +185,18 @@ func (s *Service) obstacles(name string, a account.Account) []string {
 }
 
 func (s *Service) howToActivate(name string, a account.Account) string {
-	if a.WasActive || !s.Office().PasswordActivates {
-		return s.Office().Texts.WasReset(name)
+	office := s.Office()
+	switch {
+	case a.WasActive:
+		return office.Texts.WasReset(name)
+	case !office.PasswordActivates:
+		return office.Texts.ActivateByIssued(name)
 	}
-	return s.Office().Texts.Activate(name)
+	return office.Texts.Activate(name)
 }
 
 // adviceFor says what helps against the last refusal.
-func (s *Service) adviceFor(last account.Refusal, a account.Account) []string {
+func (s *Service) adviceFor(last account.Refusal, name string, a account.Account) []string {
 	texts := s.Office().Texts
 	guarded := a.Guarded(s.Now())
 	switch {
@@ -193,6 +204,10 @@ func (s *Service) adviceFor(last account.Refusal, a account.Account) []string {
 		return []string{texts.NoCodeTyped(digits(a))}
 	case last.Reason == account.Replayed:
 		return []string{texts.WaitForNext()}
+	case last.Reason == account.UnknownCode:
+		return []string{texts.UnknownCode()}
+	case last.Reason == account.Expired:
+		return []string{texts.ExpiredCode(name)}
 	case last.Reason == account.Wrong && !guarded:
 		return []string{texts.LookAtPhone()}
 	case last.Reason == account.Noted && !guarded:
@@ -211,6 +226,15 @@ func unanswered(a account.Account) []account.Refusal {
 	return slices.DeleteFunc(slices.Clone(a.Refusals), func(row account.Refusal) bool {
 		return row.Last.Before(a.AcceptedAt)
 	})
+}
+
+// guesser is where somebody tries codes from: of the wrong ones since the last
+// accepted code, or where there is none, of all that are known.
+func guesser(a account.Account) string {
+	if from := worst(unanswered(a)); from != "" {
+		return from
+	}
+	return worst(a.Refusals)
 }
 
 // worst is where most wrong codes came from, without the service's name where

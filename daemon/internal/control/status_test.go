@@ -177,10 +177,16 @@ func TestAdviceForTheHelpdesk(t *testing.T) {
 			refusedFor(account.Wrong, 10)(a)
 			a.Failures.Run = 10
 		}, "someone is guessing from 203.0.113.9"},
-		"slow phone":  {func(a *account.Account) { a.Phone.Drift = -10 }, "phone is 5 min slow"},
-		"fast phone":  {func(a *account.Account) { a.Phone.Drift = 3 }, "phone is 1.5 min fast"},
-		"reset":       {func(a *account.Account) { a.Phone = account.Phone{} }, "spse-totp issue budi"},
-		"inactive":    {func(a *account.Account) { a.Phone, a.WasActive = account.Phone{}, false }, "spse-totp activate budi"},
+		"slow phone":   {func(a *account.Account) { a.Phone.Drift = -10 }, "phone is 5 min slow"},
+		"fast phone":   {func(a *account.Account) { a.Phone.Drift = 3 }, "phone is 1.5 min fast"},
+		"reset":        {func(a *account.Account) { a.Phone = account.Phone{} }, "spse-totp issue budi"},
+		"inactive":     {func(a *account.Account) { a.Phone, a.WasActive = account.Phone{}, false }, "spse-totp activate budi"},
+		"unknown code": {refusedFor(account.UnknownCode, 1), "no such recovery code"},
+		"expired code": {refusedFor(account.Expired, 1), "spse-totp issue budi"},
+		"unknown code after a reset": {func(a *account.Account) {
+			refusedFor(account.UnknownCode, 1)(a)
+			a.Phone = account.Phone{}
+		}, "no such recovery code"},
 		"foreign uid": {refusedFor(account.ForeignUID, 1), "spse-totp reset budi"},
 		"locked":      {func(a *account.Account) { a.Failures.Run = 50 }, "locked by too many wrong codes"},
 	} {
@@ -235,6 +241,73 @@ func TestAdviceTellsHowFarAPhoneIsOff(t *testing.T) {
 		own := good[Account](d, budi, getAccount, "budi", nil)
 		if !slices.Equal(own.Advice, []string{d.service.Office().Texts.Refused()}) {
 			t.Errorf("the owner reads %q", own.Advice)
+		}
+	})
+}
+
+// The status says why an account is guarded, by whom, and till when.
+func TestTheStatusTellsOfAGuardedAccount(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		d.activate(root, "budi")
+		began := time.Now()
+		guess := func(run uint32) func(*account.Account) {
+			return func(a *account.Account) {
+				refusedFor(account.Wrong, 60)(a)
+				a.Failures = account.Failures{Run: run, Month: 60, MonthStart: began}
+			}
+		}
+		d.edit("budi", guess(0)) // the owner got in since
+		a := good[Account](d, clerk, getAccount, "budi", nil)
+		if !a.Guarded || a.GuardedBy != "203.0.113.9" || a.FailuresMonth != 60 || !a.FailuresSince.Equal(began) ||
+			a.GuardedUntil == nil || !a.GuardedUntil.Equal(began.Add(31*24*time.Hour)) {
+			t.Errorf("by the month: %+v", a)
+		}
+		if !strings.Contains(a.Advice[0], "guessing from 203.0.113.9") {
+			t.Errorf("advice %q", a.Advice)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		d.edit("budi", func(a *account.Account) { a.Failures.Run = 10 })
+		if a := good[Account](d, clerk, getAccount, "budi", nil); !a.Guarded || a.GuardedUntil != nil || a.GuardedBy == "" || a.Locked {
+			t.Errorf("by the run: %+v", a)
+		}
+		d.limits.LockAfter = 10
+		if a := good[Account](d, clerk, getAccount, "budi", nil); !a.Locked {
+			t.Errorf("locked: %+v", a)
+		}
+		d.limits.LockAfter = 0
+		d.edit("budi", func(a *account.Account) { a.Failures.Run = 9 })
+		if a := good[Account](d, clerk, getAccount, "budi", nil); a.Guarded || a.GuardedUntil != nil || a.GuardedBy != "" {
+			t.Errorf("no longer guarded: %+v", a)
+		}
+		if own := d.call(budi, getAccount, "budi", nil).body; strings.Contains(own, "guarded") || strings.Contains(own, "failures") {
+			t.Errorf("the owner reads %s", own)
+		}
+	})
+}
+
+// Whoever reads the JSON need not ask whether a list is there.
+func TestListsAreNeverNull(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		for _, caller := range []*Caller{root, budi} {
+			for _, pattern := range []string{getAccount, getWhoAmI} {
+				if r := d.call(caller, pattern, "budi", nil); strings.Contains(r.body, "null") {
+					t.Errorf("%s of nobody yet: %s", pattern, r.body)
+				}
+			}
+		}
+		d.activate(root, "budi")
+		d.damage("siti")
+		d.edit("siti", func(*account.Account) {})
+		for pattern, body := range map[string]any{
+			getAccount: nil, getAccounts: nil, getClock: nil, postClock: Justification{}, postIssue: issue(time.Hour),
+			postReset: Justification{Reason: "HP hilang"}, postDisable: Justification{}, postEnable: Justification{},
+		} {
+			if r := d.call(root, pattern, "budi", body); r.status != http.StatusOK || strings.Contains(r.body, "null") {
+				t.Errorf("%s: %s", pattern, r.body)
+			}
+		}
+		if r := d.call(root, deleteAccount, "budi", Justification{Reason: "HP hilang"}); strings.Contains(r.body, "null") {
+			t.Errorf("remove: %s", r.body)
 		}
 	})
 }

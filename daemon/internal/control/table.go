@@ -117,7 +117,7 @@ func table() []row {
 		{"POST " + PathDisable, deskOnly, "disable", (*Service).disable},
 		{"POST " + PathEnable, rootOnly, "enable", (*Service).enable},
 		{"DELETE " + PathAccount, rootOnly, "remove", (*Service).remove},
-		{"GET " + PathClock, rootOnly, "", (*Service).clock},
+		{"GET " + PathClock, rootOnly, "clock", (*Service).clock},
 		{"POST " + PathClock, rootOnly, "clock accept", (*Service).acceptClock},
 	}
 }

@@ -127,11 +127,26 @@ func (t Texts) ReadOut(until time.Time, once bool) string {
 
 // GuessedFirst tells the clerk what comes before a reset.
 func (t Texts) GuessedFirst(source string) string {
-	return t.fill(t.set.guessedFirst, "{source}", source)
+	return t.fill(t.set.guessedFirst, "{source}", t.place(source))
 }
 
 // WasReset tells how an account comes back that was reset.
 func (t Texts) WasReset(user string) string { return t.fill(t.set.wasReset, "{user}", user) }
+
+// ActivateByIssued tells how an account that never was active comes to be, where
+// the password alone does not do.
+func (t Texts) ActivateByIssued(user string) string {
+	return t.fill(t.set.activateByIssued, "{user}", user)
+}
+
+// UnknownCode tells of a recovery code or an issued code that is none.
+func (t Texts) UnknownCode() string { return t.fill(t.set.unknownCode) }
+
+// ExpiredCode tells of an issued code that came too late.
+func (t Texts) ExpiredCode(user string) string { return t.fill(t.set.expiredCode, "{user}", user) }
+
+// IssuedRefused follows an issued code that was not accepted.
+func (t Texts) IssuedRefused() string { return t.fill(t.set.issuedRefused) }
 
 // IssuedOpen tells of an issued code that is good still.
 func (t Texts) IssuedOpen(until time.Time) string {

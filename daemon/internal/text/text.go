@@ -104,6 +104,27 @@ type set struct {
 	locked             string
 	foreignUID         string
 	clockBehind        string
+	activateByIssued   string // {user}
+	unknownCode        string
+	expiredCode        string // {user}
+	issuedRefused      string // {contact}
+
+	// The helpdesk's conversation of a reset: desk.go.
+
+	deskName     string
+	deskUnknown  string // {user}
+	deskNot      string // {user}
+	deskPerson   string // {full}
+	deskLast     string // {time}
+	deskActive   string
+	deskInactive string
+	deskNoPhone  string // {user}
+	deskLetter   string
+	deskReason   string
+	deskSure     string // {user}
+	notRecorded  string
+	never        string
+	stopped      string
 }
 
 var sets = map[Language]set{
@@ -158,7 +179,7 @@ var sets = map[Language]set{
 			"Gambar tidak terbaca? Ketik ? lalu Enter.",
 		newPhoneOffer: "HP hilang atau diganti? Aktifkan HP yang baru sekarang: ketik y lalu Enter (Enter saja = nanti): ",
 		notNow:        "HP yang lama tetap berlaku.",
-		currentOr:     "Security Code dari HP yang lama, atau kode cadangan: ",
+		currentOr:     `Security Code dari HP yang lama (entri "{entry}"), atau kode cadangan: `,
 		issuedPrompt:  "Kode aktivasi dari Helpdesk LPSE{contact}: ",
 
 		recoveryOffer: "Buat kode cadangan sekarang, untuk masuk kalau HP hilang? Siapkan kertas. Ketik y lalu Enter (Enter saja = nanti): ",
@@ -167,7 +188,7 @@ var sets = map[Language]set{
 		recoveryProve: "Ketik kode cadangan nomor {number} untuk memastikan sudah dicatat (Enter = nanti): ",
 		recoveryWrong: "Bukan kode nomor {number}. Lihat catatan Anda, lalu ketik lagi.",
 		recoveryKept:  "Kode cadangan tersimpan. Simpan kertasnya di tempat aman. Kode cadangan yang lebih lama tidak berlaku lagi.",
-		recoveryLater: "Kode cadangan di atas tidak berlaku: buang catatannya.",
+		recoveryLater: "Kode cadangan yang baru saja ditampilkan tidak berlaku: buang catatannya. Yang lebih lama tidak berubah.",
 		recoveryLeft:  "Anda masuk dengan kode cadangan. Sisa kode cadangan: {left}.",
 		recoveryFew:   "Kode cadangan hampir habis. Setelah HP siap, buat yang baru: spse-totp recovery new",
 		onceUsed:      "Anda masuk dengan kode sekali pakai dari helpdesk. Login berikutnya meminta Security Code lagi.",
@@ -193,6 +214,26 @@ var sets = map[Language]set{
 		locked:       "terkunci karena terlalu banyak kode salah: kode cadangan atau spse-totp issue {user} membukanya",
 		foreignUID:   "nama ini dahulu milik uid lain di server ini: kalau memang pegawai yang sama, spse-totp reset {user}",
 		clockBehind:  "jam server terlambat, kode ditolak: betulkan jam (timedatectl), atau kalau jam sudah benar: spse-totp clock accept",
+
+		activateByIssued: "belum aktif: aktivasi memerlukan kode dari helpdesk: spse-totp issue {user}",
+		unknownCode:      "kode cadangan atau kode helpdesk tidak dikenal: salah ketik, atau sudah diganti dengan yang baru",
+		expiredCode:      "kode dari helpdesk sudah kedaluwarsa: spse-totp issue {user}",
+		issuedRefused:    "Kode tidak diterima. Salah ketik? Ketik lagi. Sudah lama, atau sudah dipakai? Minta kode baru dari Helpdesk LPSE{contact}.",
+
+		deskName:     "User ID pegawai (Enter saja = berhenti): ",
+		deskUnknown:  `Tidak ada akun "{user}". Periksa ejaannya; huruf besar dan kecil berbeda.`,
+		deskNot:      "Akun {user} tidak boleh Anda reset: akun Anda sendiri, root, atau administrator. Minta administrator server.",
+		deskPerson:   "Nama lengkap: {full}",
+		deskLast:     "Login terakhir dengan kode: {time}",
+		deskActive:   "Keadaan: aktif",
+		deskInactive: "Keadaan: tidak aktif",
+		deskNoPhone:  "Akun {user} belum punya apa-apa untuk direset.",
+		deskLetter:   "Nomor surat (Enter saja = tidak ada): ",
+		deskReason:   "Alasan, misalnya HP hilang (Enter saja = berhenti): ",
+		deskSure:     "Reset {user}? HP yang lama dan kode cadangannya tidak berlaku lagi (y/N): ",
+		notRecorded:  "(tidak tercatat)",
+		never:        "belum pernah",
+		stopped:      "Dihentikan; tidak ada yang berubah.",
 	},
 	English: {
 		codePrompt: `Security Code ({digits} digits, entry "{entry}" on your phone): `,
@@ -245,7 +286,7 @@ var sets = map[Language]set{
 			"Picture unreadable? Type ? and Enter.",
 		newPhoneOffer: "Phone lost or replaced? Activate the new one now: type y and Enter (Enter alone = later): ",
 		notNow:        "The old phone goes on working.",
-		currentOr:     "Security Code of the old phone, or a recovery code: ",
+		currentOr:     `Security Code of the old phone (entry "{entry}"), or a recovery code: `,
 		issuedPrompt:  "Activation code from the LPSE helpdesk{contact}: ",
 
 		recoveryOffer: "Make recovery codes now, to get in when the phone is lost? Have paper at hand. Type y and Enter (Enter alone = later): ",
@@ -254,7 +295,7 @@ var sets = map[Language]set{
 		recoveryProve: "Type recovery code number {number} to show that it is written down (Enter = later): ",
 		recoveryWrong: "Not code number {number}. Look at what you wrote, and type it again.",
 		recoveryKept:  "Recovery codes kept. Put the paper in a safe place. Earlier recovery codes are void.",
-		recoveryLater: "The recovery codes above are void: throw the note away.",
+		recoveryLater: "The recovery codes shown just now are void: throw the note away. Earlier ones are as they were.",
 		recoveryLeft:  "You are in by a recovery code. Recovery codes left: {left}.",
 		recoveryFew:   "Few recovery codes are left. Once the phone is ready, make new ones: spse-totp recovery new",
 		onceUsed:      "You are in by a one-time code of the helpdesk. The next login asks for a Security Code again.",
@@ -280,6 +321,26 @@ var sets = map[Language]set{
 		locked:       "locked by too many wrong codes: a recovery code or spse-totp issue {user} opens it",
 		foreignUID:   "the name was another uid's on this host: if it is the same person, spse-totp reset {user}",
 		clockBehind:  "the host's clock is behind, codes are refused: set it right (timedatectl), or if it is right now: spse-totp clock accept",
+
+		activateByIssued: "not activated: activation takes a code of the helpdesk: spse-totp issue {user}",
+		unknownCode:      "no such recovery code or code of the helpdesk: a typing error, or newer ones took its place",
+		expiredCode:      "the code of the helpdesk is too old: spse-totp issue {user}",
+		issuedRefused:    "The code was not accepted. A typing error? Type it again. Old, or used already? Ask the LPSE helpdesk for a new one{contact}.",
+
+		deskName:     "User ID of the person (Enter alone = stop): ",
+		deskUnknown:  `There is no account "{user}". Look at the spelling; capitals matter.`,
+		deskNot:      "You may not reset {user}: your own account, root, or an administrator. Ask an administrator of the server.",
+		deskPerson:   "Full name: {full}",
+		deskLast:     "Last login by a code: {time}",
+		deskActive:   "State: active",
+		deskInactive: "State: not active",
+		deskNoPhone:  "{user} has nothing yet that could be reset.",
+		deskLetter:   "Number of the letter (Enter alone = none): ",
+		deskReason:   "Reason, such as phone lost (Enter alone = stop): ",
+		deskSure:     "Reset {user}? The old phone and the recovery codes will be worth nothing (y/N): ",
+		notRecorded:  "(not on record)",
+		never:        "never",
+		stopped:      "Stopped; nothing has changed.",
 	},
 }
 
