@@ -9,15 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"spse-totp/daemon/internal/control"
-	"spse-totp/daemon/internal/text"
 )
 
 const (
 	// wrongConfirmations end an activation. They are no guesses, the secret
 	// being on the screen: whoever errs so often has a phone that is off.
 	wrongConfirmations = 5
-	// wrongCurrentCodes end it as well; each counts as at a login.
-	wrongCurrentCodes = 3
 	// turnOver is typed for another picture.
 	turnOver = "?"
 )
@@ -29,8 +26,9 @@ func (a *app) activateCommand() *cobra.Command {
 		Short: "Activate a Security Code, or replace the phone",
 		Long: `Activate a Security Code: scan the QR with an authenticator app (+), then type the
 digits that it shows. Nothing changes before they were right. An account that is
-active already first asks for a code of the old phone, which goes on working until
-the new one's code was right. Without USER the account is your own.
+active already first asks for a code of the old phone or a recovery code; the old
+phone goes on working until the new one's code was right. After a reset it asks for
+the code of the helpdesk. Without USER the account is your own.
 
 A picture that does not look right turns over by "?": for dark terminals, for
 light ones, none. Enter alone, ^D or Ctrl-C end it with nothing changed.`,
@@ -50,7 +48,7 @@ light ones, none. Enter alone, ^D or Ctrl-C end it with nothing changed.`,
 }
 
 func (a *app) activate(ctx context.Context, args []string, png string) error {
-	person, err := openTerminal(a.stdin, a.stdout)
+	person, err := openTerminal(a.stdin, a.stdout, "an activation shows a secret, and needs a terminal to show it on", "activate")
 	if err != nil {
 		return err
 	}
@@ -59,26 +57,14 @@ func (a *app) activate(ctx context.Context, args []string, png string) error {
 		return err
 	}
 	d := &dialogue{client: a.client(), person: person, name: name}
-	return d.told(d.run(ctx, png))
+	return d.activationTold(d.activate(ctx, png))
 }
 
-// dialogue is one activation with a person.
-type dialogue struct {
-	client *client
-	person *terminal
-	name   string
-	texts  text.Texts
-}
+// errStillNot: too many wrong confirmations.
+var errStillNot = errors.New("new phone not confirmed")
 
-var (
-	// errStillNot: too many wrong confirmations.
-	errStillNot = errors.New("new phone not confirmed")
-	// errRefused: too many wrong codes of the old phone.
-	errRefused = errors.New("old phone not confirmed")
-)
-
-// told tells the person how it ended, in the office's language.
-func (d *dialogue) told(err error) error {
+// activationTold tells the person how it ended, in the office's language.
+func (d *dialogue) activationTold(err error) error {
 	switch {
 	case err == nil:
 		d.person.say(d.texts.Activated())
@@ -94,8 +80,11 @@ func (d *dialogue) told(err error) error {
 	return errTold
 }
 
-func (d *dialogue) run(ctx context.Context, png string) error {
-	account, err := d.introduce(ctx)
+func (d *dialogue) activate(ctx context.Context, png string) error {
+	if err := d.introduce(ctx); err != nil {
+		return err
+	}
+	account, err := d.account(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,7 +95,7 @@ func (d *dialogue) run(ctx context.Context, png string) error {
 		}
 		defer file.close()
 	}
-	offer, err := d.offer(ctx, account)
+	offer, err := d.phoneOffer(ctx, account)
 	if err != nil {
 		return err
 	}
@@ -118,46 +107,15 @@ func (d *dialogue) run(ctx context.Context, png string) error {
 	return d.confirm(ctx, offer.Handle, s)
 }
 
-// introduce learns how the office speaks, and what there is of the account.
-func (d *dialogue) introduce(ctx context.Context) (account control.Account, err error) {
-	var office control.Host
-	if err := d.client.call(ctx, http.MethodGet, control.PathHost, "", nil, &office); err != nil {
-		return control.Account{}, err
+// phoneOffer obtains a new phone's secret: of an active account for a code of the
+// old phone or a recovery code, of one that was reset for an issued code.
+func (d *dialogue) phoneOffer(ctx context.Context, account control.Account) (offer control.Offer, err error) {
+	prompt := ""
+	if account.Active {
+		prompt = d.texts.CurrentOr()
 	}
-	language := text.Language(office.Language)
-	if !text.Spoken(language) {
-		language = text.Indonesian
-	}
-	d.texts = text.New(language, escaped(office.Issuer), escaped(office.Contact))
-	err = d.client.call(ctx, http.MethodGet, control.PathAccount, d.name, nil, &account)
-	return account, err
-}
-
-// offer obtains a new phone's secret, on an active account for a code of the
-// old phone.
-func (d *dialogue) offer(ctx context.Context, account control.Account) (offer control.Offer, err error) {
-	codeWanted := account.Active
-	for wrong := 0; wrong < wrongCurrentCodes; {
-		var request control.OfferRequest
-		if codeWanted {
-			if request.Code, err = d.person.ask(ctx, d.texts.CurrentCodePrompt(account.Digits)); err != nil {
-				return control.Offer{}, err
-			}
-		}
-		err = d.client.call(ctx, http.MethodPost, control.PathOffer, d.name, request, &offer)
-		switch {
-		case ctx.Err() != nil: // an offer changes nothing
-			return control.Offer{}, errAbandoned
-		case refusedWith(err, control.ProblemCodeWanted) && !codeWanted: // it became active this moment
-			codeWanted = true
-		case refusedWith(err, control.ProblemRefused) && codeWanted:
-			d.person.say(d.texts.Refused())
-			wrong++
-		default:
-			return offer, err
-		}
-	}
-	return control.Offer{}, errRefused
+	err = d.byCode(ctx, control.PathOffer, prompt, &offer)
+	return offer, err
 }
 
 // confirm asks for codes of the new phone until one is right. A phone whose

@@ -17,6 +17,8 @@ import (
 
 const (
 	rightCode = "123456"
+	issued    = "ABCD-EFGH-JKMNP"
+	once      = "0000-0000-00000" // a code for one login
 	keyURI    = "otpauth://totp/LPSE%20Kudus:budi?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=LPSE%20Kudus"
 	grouped   = "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ"
 
@@ -33,6 +35,7 @@ var (
 type office struct {
 	active   bool // and says so
 	becomes  bool // active, between the look at it and the offer
+	reset    bool // so that it wants an issued code
 	keyURI   string
 	refusal  *control.Problem // of every confirmation, in place of refused
 	language string
@@ -75,7 +78,13 @@ func (o office) answer(request string, body []byte) (int, any) {
 		if (o.active || o.becomes) && offered.Code == "" {
 			return http.StatusConflict, control.Problem{Code: control.ProblemCodeWanted, Error: "active already"}
 		}
-		if o.active && offered.Code != rightCode {
+		if o.reset && offered.Code == "" {
+			return http.StatusConflict, control.Problem{Code: control.ProblemIssuedWanted, Error: "activation takes a code of the helpdesk"}
+		}
+		if offered.Code == once {
+			return http.StatusConflict, control.Problem{Code: control.ProblemBadRequest, Error: "that code is for one login", Hint: "it is unspent"}
+		}
+		if o.active && offered.Code != rightCode || o.reset && offered.Code != issued {
 			return http.StatusForbidden, refused
 		}
 		if o.keyURI != "" {
@@ -263,7 +272,7 @@ func TestEveryWayOutChangesNothing(t *testing.T) {
 		t.Run(what+" at the old phone's prompt", func(t *testing.T) {
 			d := office{language: "id", active: true}.daemon(t)
 			p := activates(t, d)
-			p.sees(texts.CurrentCodePrompt(6))
+			p.sees(texts.CurrentOr())
 			p.types(keys)
 			status, rest := p.leaves()
 			if status != exitFailed || !strings.HasSuffix(rest, texts.Abandoned()+"\r\n") {
@@ -294,10 +303,10 @@ func TestCtrlCDuringAConfirmationTellsWhatIsTrue(t *testing.T) {
 func TestAnActiveAccountWantsACodeOfTheOldPhone(t *testing.T) {
 	d := office{language: "id", active: true}.daemon(t)
 	p := activates(t, d)
-	p.sees(texts.CurrentCodePrompt(6))
+	p.sees(texts.CurrentOr())
 	p.types("000000\n")
 	p.sees(texts.Refused())
-	p.sees(texts.CurrentCodePrompt(6))
+	p.sees(texts.CurrentOr())
 	p.types(rightCode + "\n")
 	p.sees(prompt)
 	p.types(rightCode + "\n")
@@ -311,8 +320,8 @@ func TestAnActiveAccountWantsACodeOfTheOldPhone(t *testing.T) {
 func TestThreeWrongCodesOfTheOldPhoneEndIt(t *testing.T) {
 	d := office{language: "id", active: true}.daemon(t)
 	p := activates(t, d)
-	for range wrongCurrentCodes {
-		p.sees(texts.CurrentCodePrompt(6))
+	for range maxWrongCodes {
+		p.sees(texts.CurrentOr())
 		p.types("000000\n")
 	}
 	p.sees("000000\r\n")
@@ -325,10 +334,51 @@ func TestThreeWrongCodesOfTheOldPhoneEndIt(t *testing.T) {
 func TestAnAccountThatBecameActiveMeanwhile(t *testing.T) {
 	d := office{language: "id", becomes: true}.daemon(t)
 	p := activates(t, d)
-	p.sees(texts.CurrentCodePrompt(6))
+	p.sees(texts.CurrentOr())
 	p.types(rightCode + "\n")
 	p.sees(prompt)
 	d.expectRequests(t, asked(askedOffer, `POST /v1/account/offer?name=budi {"code":"`+rightCode+`"}`)...)
+}
+
+// After a reset the password does not do: the helpdesk's code does.
+func TestAResetAccountWantsAnIssuedCode(t *testing.T) {
+	d := office{language: "id", reset: true}.daemon(t)
+	p := activates(t, d)
+	p.sees(texts.IssuedPrompt())
+	p.types("ABCD-EFGH-JKMNQ\n")
+	p.sees(texts.IssuedRefused())
+	p.sees(texts.IssuedPrompt())
+	p.types(issued + "\n")
+	p.sees(prompt)
+	p.types(rightCode + "\n")
+	expectEnd(t, p, exitDone, texts.Activated())
+	d.expectRequests(t, asked(askedOffer,
+		`POST /v1/account/offer?name=budi {"code":"ABCD-EFGH-JKMNQ"}`,
+		`POST /v1/account/offer?name=budi {"code":"`+issued+`"}`,
+		askedConfirm(rightCode))...)
+}
+
+func TestThreeWrongIssuedCodesEndIt(t *testing.T) {
+	d := office{language: "id", reset: true}.daemon(t)
+	p := activates(t, d)
+	for range maxWrongCodes {
+		p.sees(texts.IssuedPrompt())
+		p.types("ABCD-EFGH-JKMNQ\n")
+	}
+	p.sees("JKMNQ\r\n")
+	expectEnd(t, p, exitFailed, texts.IssuedRefused())
+	if n := len(d.requests()); n != len(askedIn)+1+maxWrongCodes {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// A code for one login is not taken for a wrong one.
+func TestAOnceCodeActivatesNothing(t *testing.T) {
+	p := activates(t, office{language: "id", reset: true}.daemon(t))
+	p.sees(texts.IssuedPrompt())
+	p.types(once + "\n")
+	p.sees("\n")
+	expectEnd(t, p, exitFailed, "error: that code is for one login\r\nhint: it is unspent")
 }
 
 func TestAVoidOfferIsToldOf(t *testing.T) {

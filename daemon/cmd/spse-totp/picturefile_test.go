@@ -114,9 +114,9 @@ func TestPNGLeavesNoEmptyFile(t *testing.T) {
 			made.Store(mode(file) == "-rw-------")
 		}
 	}}.daemon(t), "--png", file)
-	p.sees(texts.CurrentCodePrompt(6))
+	p.sees(texts.CurrentOr())
 	p.types("000000\n")
-	p.sees(texts.CurrentCodePrompt(6))
+	p.sees(texts.CurrentOr())
 	p.types("\x04")
 	if status, _ := p.leaves(); status != exitFailed {
 		t.Errorf("exit code %d", status)

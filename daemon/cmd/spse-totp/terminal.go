@@ -37,11 +37,10 @@ type terminal struct {
 }
 
 // openTerminal takes both only if they are a terminal's: a secret is shown to a
-// person, and goes into no pipe and no file.
-func openTerminal(in, out *os.File) (*terminal, error) {
+// person, and goes into no pipe and no file. Else it says why the verb wants one.
+func openTerminal(in, out *os.File, why, verb string) (*terminal, error) {
 	if !isTerminal(in) || !isTerminal(out) {
-		return nil, failed("an activation shows a secret, and needs a terminal to show it on",
-			"run it in a terminal, with nothing redirected; over ssh: ssh -t HOST spse-totp activate")
+		return nil, failed(why, "run it in a terminal, with nothing redirected; over ssh: ssh -t HOST spse-totp "+verb)
 	}
 	return &terminal{out: out, keyboard: bufio.NewReader(in)}, nil
 }
@@ -65,25 +64,36 @@ func (t *terminal) say(line string) { fmt.Fprintln(t.out, line) }
 // ask returns what was typed in answer to the prompt, without its line's end,
 // or errAbandoned.
 func (t *terminal) ask(ctx context.Context, prompt string) (string, error) {
+	line, err := t.askOrNone(ctx, prompt)
+	if err == nil && strings.TrimSpace(line) == "" {
+		t.say("")
+		return "", errAbandoned
+	}
+	return line, err
+}
+
+// askOrNone is the same where an empty line is an answer.
+func (t *terminal) askOrNone(ctx context.Context, prompt string) (string, error) {
 	fmt.Fprint(t.out, prompt)
-	typed := make(chan string, 1)
+	type answer struct {
+		line string
+		err  error
+	}
+	typed := make(chan answer, 1)
 	go func() {
 		line, err := t.keyboard.ReadString('\n')
-		if err != nil {
-			line = "" // a line without an end is not an answer
-		}
-		typed <- strings.TrimRight(line, "\r\n")
+		typed <- answer{strings.TrimRight(line, "\r\n"), err}
 	}()
 	select {
 	case <-ctx.Done():
 		t.say("")
 		return "", errAbandoned
-	case line := <-typed:
-		if strings.TrimSpace(line) == "" {
+	case a := <-typed:
+		if a.err != nil { // a line without an end is not an answer
 			t.say("")
 			return "", errAbandoned
 		}
-		return line, nil
+		return a.line, nil
 	}
 }
 

@@ -24,7 +24,7 @@ func TestTheGuideQuotesTheTexts(t *testing.T) {
 	for _, said := range []string{
 		texts.CodePrompt(6), texts.Refused(), texts.RefusedByRule(), texts.Unavailable(), texts.CodeNotSeen(),
 		mustActivate, texts.MayActivate(30), texts.OfferPrompt(), texts.ScanQR(), secretByHand, texts.ConfirmPrompt(6), texts.NoPicture(),
-		texts.NotConfirmed(), texts.Activated(), texts.Abandoned(), texts.StillNot(), texts.ActivatedElsewhere(), texts.CurrentCodePrompt(6), texts.PictureFile("./qr.png"),
+		texts.NotConfirmed(), texts.Activated(), texts.Abandoned(), texts.StillNot(), texts.ActivatedElsewhere(), texts.CurrentOr(), texts.PictureFile("./qr.png"),
 		texts.PhoneOff(-270 * time.Second), texts.PhoneOff(90 * time.Second), texts.LookAtPhone(), texts.WaitForNext(), texts.NoCodeTyped(6),
 		texts.TwoCodes(), texts.Guessing("203.0.113.9"), texts.Disabled("budi"), texts.Activate("budi"),
 	} {

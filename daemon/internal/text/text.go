@@ -42,7 +42,6 @@ type set struct {
 	notConfirmed string
 	stillNot     string
 	activated    string
-	currentCode  string // {digits}, {entry}
 	turnedText   string
 	pictureFile  string // {file}
 	abandoned    string
@@ -145,7 +144,6 @@ var sets = map[Language]set{
 		notConfirmed: "Belum cocok. Tunggu angka berganti, lalu ketik angka yang baru.",
 		stillNot:     "Aktivasi dibatalkan; tidak ada yang berubah. Di HP, hapus entri itu dan nyalakan tanggal & waktu otomatis, lalu ulangi.",
 		activated:    "Aktif. Mulai sekarang login meminta Security Code dari entri \"{entry}\" di HP.",
-		currentCode:  `Akun ini sudah aktif. Security Code dari HP yang lama ({digits} angka, entri "{entry}"): `,
 		turnedText:   "Tanpa gambar. Di aplikasi tekan +, pilih \"masukkan kunci\", ketik kunci ini.",
 		pictureFile:  "Gambar ada di {file} dan berisi rahasia: di aplikasi tekan +, pindai, lalu hapus berkas itu.",
 		abandoned:    "Aktivasi dihentikan; tidak ada yang berubah. Kalau sudah dipindai, hapus entri itu di HP.",
@@ -252,7 +250,6 @@ var sets = map[Language]set{
 		notConfirmed: "No match yet. Wait for the digits to change, then type the new ones.",
 		stillNot:     "Activation cancelled; nothing has changed. In the phone, delete that entry and switch automatic date & time on, then start again.",
 		activated:    "Active. From now on logins ask for a Security Code of the entry \"{entry}\" on the phone.",
-		currentCode:  `This account is active already. Security Code of the old phone ({digits} digits, entry "{entry}"): `,
 		turnedText:   "No picture. In the app press +, choose \"enter a key\", type this key.",
 		pictureFile:  "The picture is in {file} and holds the secret: in the app press +, scan it, then delete the file.",
 		abandoned:    "Activation stopped; nothing has changed. If you scanned already, delete that entry in the phone.",
@@ -404,11 +401,6 @@ func (t Texts) StillNot() string { return t.fill(t.set.stillNot) }
 
 // Activated ends an activation.
 func (t Texts) Activated() string { return t.fill(t.set.activated) }
-
-// CurrentCodePrompt asks for a code of the phone that is to be replaced.
-func (t Texts) CurrentCodePrompt(digits int) string {
-	return t.fill(t.set.currentCode, "{digits}", strconv.Itoa(digits))
-}
 
 // NoPicture stands where the picture stood.
 func (t Texts) NoPicture() string { return t.fill(t.set.turnedText) }
