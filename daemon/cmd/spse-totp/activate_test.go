@@ -47,12 +47,18 @@ type office struct {
 // daemon starts one that takes rightCode for a code of any phone.
 func (o office) daemon(t *testing.T) *fakeDaemon {
 	t.Helper()
+	return daemonThat(t, o.answer)
+}
+
+// daemonThat starts one that answers so.
+func daemonThat(t *testing.T, answer func(request string, body []byte) (int, any)) *fakeDaemon {
+	t.Helper()
 	folder, err := os.MkdirTemp("", "spse") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	d, err := startDaemon(filepath.Join(folder, "s"), t.Cleanup, o.answer)
+	d, err := startDaemon(filepath.Join(folder, "s"), t.Cleanup, answer)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,6 +64,7 @@ func (a *app) command() *cobra.Command {
 	root := group("spse-totp", "Security Codes for the logins of this host",
 		a.activateCommand(), a.statusCommand(), a.listCommand(),
 		a.resetCommand(), a.disableCommand(), a.enableCommand(), a.removeCommand(),
+		group("recovery", "Recovery codes, for when the phone is lost", a.recoveryNewCommand()),
 		group("key", "The keyset that seals all records", a.keyInitCommand()),
 		group("config", "The configuration file", a.configCheckCommand()),
 		group("policy", "Who must give a Security Code, where, and from when", a.policyExplainCommand(), a.policyWhatifCommand()),
