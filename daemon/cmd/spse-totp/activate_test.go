@@ -443,7 +443,7 @@ func TestAnOutputThatIsNoTerminalGetsNothing(t *testing.T) {
 // seatShell seats a person in front of a line of shell.
 func seatShell(t *testing.T, line string, args ...string) *person {
 	t.Helper()
-	return start(t, 24, 80, exec.Command("sh", append([]string{"-c", line}, args...)...))
+	return start(t, 24, 80, append([]string{"sh", "-c", line}, args...)...)
 }
 
 // scan is what zbarimg reads in a file.

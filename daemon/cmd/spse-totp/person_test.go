@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,6 @@ const personWait = 20 * time.Second
 type person struct {
 	t        *testing.T
 	terminal *os.File
-	command  *exec.Cmd
 	chunks   chan string
 	seen     string // all that came so far
 	read     int    // how much of it was waited for
@@ -28,23 +28,33 @@ type person struct {
 // seat starts the command at a terminal of that size.
 func seat(t *testing.T, rows, columns uint16, args ...string) *person {
 	t.Helper()
-	return start(t, rows, columns, exec.Command("spse-totp", args...))
+	return start(t, rows, columns, append([]string{"spse-totp"}, args...)...)
 }
 
-func start(t *testing.T, rows, columns uint16, command *exec.Cmd) *person {
+// stay runs a command, tells how it ended, and stays. When the leader of a session
+// ends, the kernel throws away what its terminal holds and nobody read: so stay is
+// the leader, and not the command, which alone ends of Ctrl-C.
+const stay = `trap : INT QUIT; "$@"; printf '\000left %d\000' $?; exec sleep 3600`
+
+// leftAs reads what stay tells.
+var leftAs = regexp.MustCompile("\x00left ([0-9]+)\x00")
+
+func start(t *testing.T, rows, columns uint16, args ...string) *person {
 	t.Helper()
+	command := exec.Command("sh", append([]string{"-c", stay, "sh"}, args...)...)
 	command.Env = append(os.Environ(), "GORACE="+noRaceExitWait)
 	terminal, err := pty.StartWithSize(command, &pty.Winsize{Rows: rows, Cols: columns})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{t: t, terminal: terminal, command: command, chunks: make(chan string)}
+	p := &person{t: t, terminal: terminal, chunks: make(chan string)}
 	go p.watch()
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
 		for range p.chunks { // till the watch ends
 		}
 		_ = terminal.Close()
+		_ = command.Wait()
 	})
 	return p
 }
@@ -72,6 +82,9 @@ func (p *person) sees(text string) string {
 			p.read += at + len(text)
 			return p.seen[from:p.read]
 		}
+		if leftAs.MatchString(p.seen) {
+			p.t.Fatalf("it ended without %q after\n%q", text, p.seen)
+		}
 		select {
 		case chunk, more := <-p.chunks:
 			if !more {
@@ -98,11 +111,17 @@ func (p *person) leaves() (status int, rest string) {
 	p.t.Helper()
 	timeout := time.After(personWait)
 	for {
+		if end := leftAs.FindStringSubmatchIndex(p.seen); end != nil {
+			status, err := strconv.Atoi(p.seen[end[2]:end[3]])
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return status, p.seen[p.read:end[0]]
+		}
 		select {
 		case chunk, more := <-p.chunks:
 			if !more {
-				_ = p.command.Wait()
-				return p.command.ProcessState.ExitCode(), p.seen[p.read:]
+				p.t.Fatalf("the terminal is gone after\n%q", p.seen)
 			}
 			p.seen += chunk
 		case <-timeout:
