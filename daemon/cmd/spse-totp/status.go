@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -16,10 +17,11 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [USER]",
-		Short: "Show an account, its last refusals, and what to do next",
+		Short: "Show an account, what stands in its way, and what to do next",
 		Long: `Show an account: whether it is active, when a code was last accepted, what was
-refused lately, and what to do next. Without USER it is your own. Only root reads
-the true reasons of refusals.`,
+refused lately and what happened to the way in, and what to do next. Without USER it
+is your own. Only root and the helpdesk read the true reasons of refusals, and whether
+the account is disabled, guarded (only two codes in a row let in) or locked.`,
 		Example: `  spse-totp status
   sudo spse-totp status budi
   sudo spse-totp status budi --json`,
@@ -45,30 +47,6 @@ func (a *app) status(ctx context.Context, args []string) error {
 	return printStatus(a.stdout, account)
 }
 
-func (a *app) listCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "list",
-		Short: "List all accounts (root)",
-		Example: `  sudo spse-totp list
-  sudo spse-totp list --json`,
-		Args: wanted(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error { return a.list(c.Context()) },
-	}
-	a.jsonFlag(c)
-	return c
-}
-
-func (a *app) list(ctx context.Context) error {
-	accounts := []control.Account{}
-	if err := a.client().call(ctx, http.MethodGet, control.PathAccounts, "", nil, &accounts); err != nil {
-		return err
-	}
-	if a.json {
-		return a.printJSON(accounts)
-	}
-	return printList(a.stdout, accounts)
-}
-
 // columns aligns what is separated by tabs. Its Write never fails; Flush tells
 // what became of it.
 func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
@@ -80,19 +58,16 @@ func printStatus(w io.Writer, account control.Account) error {
 		fmt.Fprintf(t, "fault\t%s\n", escaped(account.Fault))
 		return t.Flush()
 	}
-	fmt.Fprintf(t, "active\t%s\n", activity(account))
-	if account.Disabled != nil { // for root
-		fmt.Fprintf(t, "disabled\t%s\n", yesNo(*account.Disabled))
+	printWayIn(t, account)
+	if account.Active {
+		fmt.Fprintf(t, "recovery codes\t%s\n", left(account.RecoveryLeft))
 	}
-	if account.Guarded {
-		fmt.Fprintf(t, "guarded\tyes: two codes in a row let in\n")
-	}
-	if account.Failures > 0 {
-		fmt.Fprintf(t, "wrong codes\t%d since the last accepted one\n", account.Failures)
+	if account.IssuedUntil != nil {
+		fmt.Fprintf(t, "issued code\t%s\n", issuedCode(account))
 	}
 	fmt.Fprintf(t, "last accepted\t%s\n", accepted(account))
 	if account.DriftSeconds != 0 {
-		fmt.Fprintf(t, "phone's clock\t%s\n", drift(account))
+		fmt.Fprintf(t, "drift\t%s\n", drift(account))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -100,7 +75,67 @@ func printStatus(w io.Writer, account control.Account) error {
 	if err := printRefusals(w, account.Refusals); err != nil {
 		return err
 	}
+	if err := printHappened(w, account.Happened); err != nil {
+		return err
+	}
 	return printAdvice(w, account.Advice)
+}
+
+// printWayIn shows whether codes let in, as far as the caller may know: why not,
+// by whom, and till when.
+func printWayIn(w io.Writer, account control.Account) {
+	fmt.Fprintf(w, "active\t%s\n", activity(account))
+	if account.Disabled != nil { // for root and the helpdesk
+		fmt.Fprintf(w, "disabled\t%s\n", yesNo(*account.Disabled))
+	}
+	if account.Locked {
+		fmt.Fprintf(w, "locked\tyes: only a recovery code or an issued code lets in\n")
+	}
+	if account.Guarded {
+		fmt.Fprintf(w, "guarded\tyes, for wrong codes: only two codes in a row let in\n")
+		fmt.Fprintf(w, "guarded by\t%s\n", orUnknown(escaped(account.GuardedBy)))
+		fmt.Fprintf(w, "guarded until\t%s\n", guardedUntil(account))
+	}
+	if account.Failures > 0 || account.FailuresMonth > 0 {
+		fmt.Fprintf(w, "wrong codes\t%s\n", wrongCodes(account))
+	}
+}
+
+func guardedUntil(account control.Account) string {
+	if account.GuardedUntil == nil {
+		return "the next accepted code"
+	}
+	return local(*account.GuardedUntil)
+}
+
+func wrongCodes(account control.Account) string {
+	said := fmt.Sprintf("%d since the last accepted one", account.Failures)
+	if account.FailuresSince != nil {
+		said += fmt.Sprintf(", %d since %s", account.FailuresMonth, local(*account.FailuresSince))
+	}
+	return said
+}
+
+func left(codes int) string {
+	if codes == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d left", codes)
+}
+
+func issuedCode(account control.Account) string {
+	what := "leads to a new phone"
+	if account.IssuedOnce {
+		what = "lets in once"
+	}
+	return fmt.Sprintf("%s, good until %s", what, local(*account.IssuedUntil))
+}
+
+func orUnknown(source string) string {
+	if source == "" {
+		return "not known any more"
+	}
+	return source
 }
 
 func printRefusals(w io.Writer, refusals []control.Refusal) error {
@@ -119,6 +154,18 @@ func printRefusals(w io.Writer, refusals []control.Refusal) error {
 	return t.Flush()
 }
 
+func printHappened(w io.Writer, happened []control.Happening) error {
+	if len(happened) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "\nwhat happened\n")
+	t := columns(w)
+	for _, h := range happened {
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", local(h.At), escaped(h.Change), escaped(h.Source))
+	}
+	return t.Flush()
+}
+
 func printAdvice(w io.Writer, advice []string) error {
 	for _, line := range advice {
 		if _, err := fmt.Fprintf(w, "next: %s\n", escaped(line)); err != nil {
@@ -126,20 +173,6 @@ func printAdvice(w io.Writer, advice []string) error {
 		}
 	}
 	return nil
-}
-
-func printList(w io.Writer, accounts []control.Account) error {
-	t := columns(w)
-	fmt.Fprintf(t, "ACCOUNT\tACTIVE\tDISABLED\tGUARDED\tLAST ACCEPTED\n")
-	for _, account := range accounts {
-		if account.Fault != "" {
-			fmt.Fprintf(t, "%s\tfault: %s\n", escaped(account.Name), escaped(account.Fault))
-			continue
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", escaped(account.Name),
-			yesNo(account.Active), yesNo(account.Disabled != nil && *account.Disabled), yesNo(account.Guarded), accepted(account))
-	}
-	return t.Flush()
 }
 
 func activity(account control.Account) string {
@@ -156,11 +189,12 @@ func accepted(account control.Account) string {
 	return local(*account.AcceptedAt)
 }
 
-// drift tells how far the phone's clock is from the host's.
+// drift tells how far the phone's clock is from the host's, in minutes.
 func drift(account control.Account) string {
-	d := time.Duration(account.DriftSeconds) * time.Second
-	if d < 0 {
-		return fmt.Sprintf("%v behind", -d)
+	minutes := (time.Duration(account.DriftSeconds) * time.Second).Minutes()
+	way := "ahead"
+	if minutes < 0 {
+		minutes, way = -minutes, "behind"
 	}
-	return fmt.Sprintf("%v ahead", d)
+	return fmt.Sprintf("phone is %s min %s", strconv.FormatFloat(minutes, 'f', -1, 64), way)
 }
