@@ -13,19 +13,6 @@ import (
 	"spse-totp/daemon/internal/host"
 )
 
-func (a *app) resetCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "reset USER --reason TEXT",
-		Short: "Take the phone away from an account, as after a loss (root)",
-		Long: `Take the phone away from an account, as after a loss: its codes are worth nothing
-from now on, and the person activates a new phone. Reason and letter stand in the
-journal, for the auditor.`,
-		Example: `  sudo spse-totp reset budi --reason "HP hilang"
-  sudo spse-totp reset budi --reason "HP hilang" --letter 027/12/2026 --json`,
-	}
-	return a.justified(c, http.MethodPost, control.PathReset, "is reset")
-}
-
 func (a *app) removeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "remove USER --reason TEXT",
@@ -41,7 +28,7 @@ then never was active. For a lost phone there is spse-totp reset.`,
 func (a *app) disableCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "disable USER",
-		Short: "Refuse all codes of an account until it is enabled (root)",
+		Short: "Refuse all codes of an account until it is enabled (root, helpdesk)",
 		Example: `  sudo spse-totp disable budi
   sudo spse-totp disable budi --json`,
 	}
@@ -61,6 +48,12 @@ func (a *app) enableCommand() *cobra.Command {
 // justified completes the command of a change that is to be accounted for.
 func (a *app) justified(c *cobra.Command, method, path, done string) *cobra.Command {
 	var why control.Justification
+	a.reasonFlags(c, &why)
+	return a.change(c, method, path, done, &why)
+}
+
+// reasonFlags takes reason and letter, and wants a reason.
+func (a *app) reasonFlags(c *cobra.Command, why *control.Justification) {
 	c.Flags().StringVar(&why.Reason, "reason", "", "why, in one line: `TEXT`")
 	c.Flags().StringVar(&why.Letter, "letter", "", "the `NUMBER` of the letter that asks for it")
 	c.PreRunE = func(*cobra.Command, []string) error {
@@ -69,7 +62,6 @@ func (a *app) justified(c *cobra.Command, method, path, done string) *cobra.Comm
 		}
 		return nil
 	}
-	return a.change(c, method, path, done, &why)
 }
 
 // change completes the command of an administrator's change of one account. The

@@ -30,6 +30,8 @@ code as an argument or from the environment.`
 
 	rootExamples = `  spse-totp activate                          # activate your own Security Code
   spse-totp status                            # why does it not let me in?
+  spse-totp recovery new                      # codes for when the phone is lost
+  spse-totp reset                             # the helpdesk: asks whose, and why
   sudo spse-totp list                         # all accounts
   sudo spse-totp reset budi --reason "HP hilang" --letter 027/12/2026`
 )
@@ -62,8 +64,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 func (a *app) command() *cobra.Command {
 	root := group("spse-totp", "Security Codes for the logins of this host",
-		a.activateCommand(), a.statusCommand(), a.listCommand(),
-		a.resetCommand(), a.disableCommand(), a.enableCommand(), a.removeCommand(),
+		a.activateCommand(), a.statusCommand(), a.listCommand(), a.whoAmICommand(),
+		a.resetCommand(), a.issueCommand(), a.disableCommand(), a.enableCommand(), a.removeCommand(),
+		a.clockCommand(),
 		group("recovery", "Recovery codes, for when the phone is lost", a.recoveryNewCommand()),
 		group("key", "The keyset that seals all records", a.keyInitCommand()),
 		group("config", "The configuration file", a.configCheckCommand()),

@@ -55,7 +55,7 @@ func (s *Service) issue(ctx context.Context, r request) (any, error) {
 	valid := time.Duration(body.ValidSeconds) * time.Second
 	switch {
 	case body.ValidSeconds <= 0 || body.ValidSeconds > int64(account.MaxIssuedValid/time.Second):
-		return nil, badRequest("a code is good for at most 7 days")
+		return nil, badRequest("a code is good for a second at least, and for 7 days at most")
 	case body.Once && r.as != asRoot:
 		return nil, problem{http.StatusForbidden, Problem{
 			Code: ProblemNotAllowed, Error: "a code that lets in by itself is root's to give", Hint: "without --once the code leads to a new phone",
