@@ -30,14 +30,15 @@ type ending string
 
 const (
 	activated   ending = "activated"
-	abandoned   ending = reasonAbandoned   // by Enter
-	failed      ending = "not-activated"   // too many wrong codes
-	superseded  ending = "superseded"      // another one was faster
-	barred      ending = reasonRefused     // a rule refuses by now
-	disabled    ending = "disabled"        // by an administrator, meanwhile
-	foreign     ending = "foreign-uid"     // the name was another's on this host
-	clockBehind ending = "clock-behind"    // no code can be judged
-	unknown     ending = reasonUnavailable // the store could not decide
+	abandoned   ending = reasonAbandoned      // by Enter
+	failed      ending = "not-activated"      // too many wrong codes
+	superseded  ending = "superseded"         // another one was faster
+	codeWanted  ending = "issued-code-wanted" // the password alone no longer suffices
+	barred      ending = reasonRefused        // a rule refuses by now
+	disabled    ending = "disabled"           // by an administrator, meanwhile
+	foreign     ending = "foreign-uid"        // the name was another's on this host
+	clockBehind ending = "clock-behind"       // no code can be judged
+	unknown     ending = reasonUnavailable    // the store could not decide
 )
 
 // mustActivate leads a person through activation, without which there is no way
@@ -138,6 +139,8 @@ func (s *Service) endActivation(c *conversation, how ending) error {
 		said = s.texts().ActivatedElsewhere()
 	case barred:
 		said = s.texts().RefusedByRule()
+	case codeWanted:
+		said = s.texts().AskHelpdesk()
 	case disabled, foreign, clockBehind:
 		said = s.texts().Refused()
 	default:
@@ -213,8 +216,11 @@ func (s *Service) newPhone(c *conversation, offer account.Offer) (account.Offer,
 // confirm is the one update of an activation. over says that nothing more is to
 // be asked.
 func (s *Service) confirm(ctx context.Context, c *conversation, offer account.Offer, typed []totp.Typed) (how ending, over bool) {
-	if s.refusedMeanwhile(c) {
+	switch { // as the rules are by now
+	case s.refusedMeanwhile(c):
 		return barred, true
+	case offer.By == account.ByPassword && !s.Office().PasswordActivates:
+		return codeWanted, true
 	}
 	next := account.NewGeneration()
 	after, outcome, err := s.Accounts.Update(ctx, c.account(), func(a account.Account) (account.Account, account.Outcome) {

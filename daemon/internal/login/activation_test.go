@@ -328,3 +328,12 @@ func TestACarriedAnswerConfirmsNothing(t *testing.T) {
 		d.activation(t, asAdmin(carrying(lastPrompt, "y")), answer("")).mustEnd(t, protocol.Refused, texts.Abandoned())
 	}
 }
+
+// An offer made while the password sufficed is void once it no longer does.
+func TestFirstActivationTakesACodeMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	s := d.activation(t, asAdmin(), func() { d.issuedOnly = true }, 0)
+	s.mustEnd(t, protocol.Refused, texts.AskHelpdesk())
+	d.mustHaveActivated(t, false)
+}

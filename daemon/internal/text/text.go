@@ -170,7 +170,7 @@ var sets = map[Language]set{
 
 		decimalMark: ",",
 
-		askHelpdesk: "Untuk aktivasi, mintalah kode aktivasi dari Helpdesk LPSE{contact}. Ketik kode itu di bawah.",
+		askHelpdesk: "Untuk aktivasi, mintalah kode aktivasi dari Helpdesk LPSE{contact}. Ketik kode itu saat login menanyakan Security Code.",
 		issuedOffer: "Kode aktivasi dari helpdesk (Enter saja = nanti): ",
 		newPhone: "Aktivasi HP. Waktu Anda 2 menit. 1) Belum ada aplikasinya? Pasang dahulu SPSE Authenticator atau Google Authenticator di HP, " +
 			"lalu masuk lagi. 2) Di aplikasi tekan +, pindai gambar di bawah. 3) Ketik {digits} angka yang muncul. " +
@@ -276,7 +276,7 @@ var sets = map[Language]set{
 
 		decimalMark: ".",
 
-		askHelpdesk: "To activate, ask the LPSE helpdesk for an activation code{contact}. Type that code below.",
+		askHelpdesk: "To activate, ask the LPSE helpdesk for an activation code{contact}. Type it when the login asks for a Security Code.",
 		issuedOffer: "Activation code from the helpdesk (Enter alone = later): ",
 		newPhone: "Activating a phone. You have 2 minutes. 1) No app yet? First install SPSE Authenticator or Google Authenticator on the phone, " +
 			"then log in again. 2) In the app press +, scan the picture below. 3) Type the {digits} digits that appear. " +
