@@ -223,7 +223,7 @@ func TestConfigCheckRefusesWhatAReloadWould(t *testing.T) {
 func TestConfigCheckSaysWhereAStrangerCouldActivate(t *testing.T) {
 	const (
 		ours      = "auth required pam_spse_totp.so\n"
-		strangers = "a stranger could activate a phone of his own for who never was activated, in sshd: "
+		strangers = "a stranger could activate a phone of his own for who never was activated, and perhaps get in, in sshd: "
 		keyFirst  = "AuthenticationMethods publickey,keyboard-interactive\n"
 	)
 	for what, c := range map[string]struct{ sshd, config, want string }{

@@ -127,7 +127,7 @@ func earlyWarnings(e host.Early, config host.SSHD) []warning {
 		}
 	}
 	return []warning{{
-		fmt.Sprintf("%v: a stranger could activate a phone of his own for who never was activated, in %s: %s", e.Place, list(services), how),
+		fmt.Sprintf("%v: a stranger could activate a phone of his own for who never was activated, and perhaps get in, in %s: %s", e.Place, list(services), how),
 		hint,
 	}}
 }

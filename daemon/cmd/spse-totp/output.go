@@ -57,7 +57,12 @@ func (a *app) printJSON(value any) error {
 }
 
 // local is a time as the clock on the wall shows it.
-func local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+const moment = "2006-01-02 15:04:05 MST"
+
+// here is a time in the zone that it has: of rules, the host's.
+func here(t time.Time) string { return t.Format(moment) }
+
+func local(t time.Time) string { return t.Local().Format(moment) }
 
 func yesNo(yes bool) string {
 	if yes {

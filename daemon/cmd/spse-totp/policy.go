@@ -83,7 +83,7 @@ func (q *question) rhost() (string, error) {
 
 func readDate(text string) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04"} {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+		if at, err := time.ParseInLocation(layout, text, host.Zone()); err == nil {
 			return at, nil
 		}
 	}

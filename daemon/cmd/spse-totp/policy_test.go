@@ -317,7 +317,7 @@ func TestWhatif(t *testing.T) {
 	d := records(t, of("budi", active), of("joko", active), of("dewi", reset), of("eka", disabled), of("rudi", disabled),
 		of("wati", active), of("www-data", active), of("tono", active))
 	status, stdout, stderr := asRoot(t, d.socket, false, officeRules, forecastTo(t, staff, january))
-	want := "sshd from 203.0.113.5\nat " + local(mustRead(t, january.at)) + `
+	want := "sshd from 203.0.113.5\nat " + here(mustRead(t, january.at)) + `
 
 could not log in: 3
   dewi  was reset, and has no activation code: spse-totp issue dewi

@@ -18,19 +18,25 @@ const (
 	stateNeverHas   state = "never-activated-has-code"   // and an issued code is open
 	stateReset      state = "reset"
 	stateResetHas   state = "reset-has-code"
+	stateLocked     state = "locked"
+	stateForeign    state = "another-uid" // the name was another's
 	stateDisabled   state = "disabled"
 	stateUnreadable state = "unreadable" // the record was changed from outside
 )
 
 // stateOf says how the account stands. passwordActivates says that the password
-// alone leads to the first phone.
-func stateOf(a control.Account, passwordActivates bool) state {
+// alone leads to the first phone; uid is the name's now.
+func stateOf(a control.Account, uid uint32, passwordActivates bool) state {
 	has := a.IssuedUntil != nil && !a.IssuedOnce
 	switch {
 	case a.Fault != "":
 		return stateUnreadable
 	case a.Disabled != nil && *a.Disabled:
 		return stateDisabled
+	case a.UID != nil && *a.UID != uid:
+		return stateForeign
+	case a.Locked && !has:
+		return stateLocked
 	case a.Active:
 		return stateActive
 	case a.WasActive && has:
@@ -60,6 +66,10 @@ func (s state) String() string {
 		return "was reset, and has no activation code"
 	case stateResetHas:
 		return "was reset, and has an activation code"
+	case stateLocked:
+		return "locked by too many wrong codes"
+	case stateForeign:
+		return "the name had another uid when its codes were accepted"
 	case stateDisabled:
 		return "disabled by an administrator"
 	case stateUnreadable:
@@ -131,7 +141,9 @@ func (a *app) whyRefused(name string, d policy.Decision, s state) string {
 		return "refused by the rule " + a.place(d.Rule.Line)
 	case s == stateDisabled:
 		return "disabled: spse-totp enable " + name
-	case s == stateReset, s == stateNeverYet:
+	case s == stateForeign:
+		return s.String() + ": spse-totp reset " + name
+	case s == stateReset, s == stateNeverYet, s == stateLocked:
 		return s.String() + ": spse-totp issue " + name
 	default:
 		return "the record cannot be read: spse-totp status " + name

@@ -62,6 +62,12 @@ func (oneAccount) AcceptClock(context.Context, time.Time) error {
 	return errors.New("nobody sets the clock")
 }
 
+// What the daemon and the CLI know alike.
+var (
+	thisHost = account.HostID{1}
+	limits   = account.Limits{LockAfter: 50}
+)
+
 // deaf takes events.
 type deaf struct{}
 
@@ -72,7 +78,9 @@ func (o oneAccount) state(t *testing.T, now time.Time, passwordActivates bool) s
 	t.Helper()
 	service := control.Service{
 		Accounts: o, Events: deaf{}, Now: func() time.Time { return now },
-		Office: func() control.Office { return control.Office{Texts: texts, PasswordActivates: passwordActivates} },
+		ThisHost: thisHost, Office: func() control.Office {
+			return control.Office{Texts: texts, PasswordActivates: passwordActivates, Limits: limits}
+		},
 	}
 	request := httptest.NewRequest(http.MethodGet, control.PathAccounts, nil)
 	answer := httptest.NewRecorder()
@@ -81,7 +89,7 @@ func (o oneAccount) state(t *testing.T, now time.Time, passwordActivates bool) s
 	if err := json.Unmarshal(answer.Body.Bytes(), &accounts); err != nil || len(accounts) != 1 {
 		t.Fatalf("the daemon's list is %s: %v", answer.Body, err)
 	}
-	return stateOf(accounts[0], passwordActivates)
+	return stateOf(accounts[0], 1000, passwordActivates)
 }
 
 // owner is the module with budi before it, who types the right code where one is
@@ -177,8 +185,14 @@ func TestLoginsEndAsSaid(t *testing.T) {
 		return account.Issue(a, given, account.NewSalt(), time.Hour, false, "control uid 0", now)
 	}
 	reset := account.Reset(active, 2, "control uid 0", now)
+	locked, foreign, ours := active, active, active
+	locked.Failures.Run = 50
+	foreign.Owners = []account.Owner{{Host: thisHost, UID: 1001}}
+	ours.Owners = []account.Owner{{Host: thisHost, UID: 1000}, {Host: account.HostID{2}, UID: 1001}}
 	stores := map[state][]oneAccount{
-		stateActive:     {{account: active}},
+		stateLocked:     {{account: locked}},
+		stateForeign:    {{account: foreign}},
+		stateActive:     {{account: active}, {account: ours}},
 		stateNever:      {{}, {account: account.Account{Version: 1}}},
 		stateReset:      {{account: reset}},
 		stateResetHas:   {{account: issued(reset), issued: given.Reveal()}},
@@ -205,9 +219,9 @@ func TestLoginsEndAsSaid(t *testing.T) {
 					Phase: protocol.PhaseAuth, Service: sshd, User: "budi", NSS: &protocol.Identity{Name: "budi", UID: 1000},
 				}}
 				service := login.Service{
-					Accounts: store, Events: deaf{}, Now: func() time.Time { return now },
+					Accounts: store, Events: deaf{}, Host: thisHost, Now: func() time.Time { return now },
 					Office: func() login.Office {
-						return login.Office{Texts: texts, Policy: p, Issuer: "LPSE Kudus", PasswordActivates: !store.issuedOnly}
+						return login.Office{Texts: texts, Policy: p, Issuer: "LPSE Kudus", PasswordActivates: !store.issuedOnly, Limits: limits}
 					},
 				}
 				service.Serve(t.Context(), o)

@@ -58,7 +58,7 @@ type explanation struct {
 }
 
 func (a *app) policyExplain(ctx context.Context, users users, name string, q *question) error {
-	who, err := q.login(time.Now())
+	who, err := q.login(time.Now().In(host.Zone()))
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,8 @@ func (a *app) policyExplain(ctx context.Context, users users, name string, q *qu
 	if err != nil {
 		return err
 	}
-	if err := knownUser(ctx, users, name); err != nil {
+	uid, err := knownUser(ctx, users, name)
+	if err != nil {
 		return err
 	}
 	who.Account = name
@@ -77,7 +78,7 @@ func (a *app) policyExplain(ctx context.Context, users users, name string, q *qu
 	if err != nil {
 		return err
 	}
-	s, err := a.askState(ctx, name, c.PasswordActivates)
+	s, err := a.askState(ctx, name, uid, c.PasswordActivates)
 	if err != nil {
 		return err
 	}
@@ -88,24 +89,24 @@ func (a *app) policyExplain(ctx context.Context, users users, name string, q *qu
 	return a.printExplanation(e)
 }
 
-func knownUser(ctx context.Context, users users, name string) error {
-	_, found, err := users.UID(ctx, name)
+func knownUser(ctx context.Context, users users, name string) (uid uint32, err error) {
+	uid, found, err := users.UID(ctx, name)
 	switch {
 	case err != nil:
-		return failed(err.Error(), "is the directory server there? getent passwd "+name)
+		return 0, failed(err.Error(), "is the directory server there? getent passwd "+name)
 	case !found:
-		return failed("this host has no user "+name, "names are exact: getent passwd lists them")
+		return 0, failed("this host has no user "+name, "names are exact: getent passwd lists them")
 	}
-	return nil
+	return uid, nil
 }
 
 // askState asks the daemon how the account stands. Where it cannot say, that is
 // told, and the rule is explained all the same.
-func (a *app) askState(ctx context.Context, name string, passwordActivates bool) (state, error) {
+func (a *app) askState(ctx context.Context, name string, uid uint32, passwordActivates bool) (state, error) {
 	var account control.Account
 	err := a.client().call(ctx, http.MethodGet, control.PathAccount, name, nil, &account)
 	if err == nil {
-		return stateOf(account, passwordActivates), nil
+		return stateOf(account, uid, passwordActivates), nil
 	}
 	if ctx.Err() != nil {
 		return stateUnknown, err // interrupted
@@ -172,7 +173,7 @@ func (a *app) printExplanation(e explanation) error {
 	row := func(key, value string) { fmt.Fprintf(t, "%s\t%s\n", key, escaped(value)) }
 	row("account", e.Account)
 	row("login", e.login)
-	row("at", local(e.At))
+	row("at", here(e.At))
 	switch {
 	case e.groupsKnown:
 		row("groups", strings.Join(numbers(e.Groups), ", "))

@@ -63,7 +63,7 @@ type outlook struct {
 }
 
 func (a *app) policyWhatif(ctx context.Context, users users, q *question) error {
-	who, err := q.login(time.Now())
+	who, err := q.login(time.Now().In(host.Zone()))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (a *app) forecast(ctx context.Context, users users, c config.Config, who po
 			return forecast{}, err
 		}
 		unknown = append(unknown, asked.UnknownGroups...)
-		f.Accounts = append(f.Accounts, a.outlook(user.Name, decision, states.of(user.Name)))
+		f.Accounts = append(f.Accounts, a.outlook(user.Name, decision, states.of(user)))
 	}
 	slices.Sort(unknown)
 	f.UnknownGroups = slices.Compact(unknown)
@@ -123,21 +123,18 @@ func (a *app) forecast(ctx context.Context, users users, c config.Config, who po
 
 // states are the accounts' by name; who has no record never was activated.
 type states struct {
-	byName            map[string]state
+	byName            map[string]control.Account
 	passwordActivates bool
 }
 
-func (s states) of(name string) state {
-	if known, ok := s.byName[name]; ok {
-		return known
-	}
-	return stateOf(control.Account{}, s.passwordActivates)
+func (s states) of(user host.User) state {
+	return stateOf(s.byName[user.Name], user.UID, s.passwordActivates)
 }
 
 func statesOf(records []control.Account, passwordActivates bool) states {
-	s := states{byName: make(map[string]state), passwordActivates: passwordActivates}
+	s := states{byName: make(map[string]control.Account), passwordActivates: passwordActivates}
 	for _, record := range records {
-		s.byName[record.Name] = stateOf(record, passwordActivates)
+		s.byName[record.Name] = record
 	}
 	return s
 }
@@ -200,7 +197,7 @@ var headings = []struct {
 
 func (a *app) printForecast(f forecast) error {
 	t := columns(a.stdout)
-	fmt.Fprintf(t, "%s\nat %s\n", escaped(f.login), local(f.At))
+	fmt.Fprintf(t, "%s\nat %s\n", escaped(f.login), here(f.At))
 	for _, h := range headings {
 		group := slices.DeleteFunc(slices.Clone(f.Accounts), func(p outlook) bool { return p.Ending != h.ending })
 		fmt.Fprintf(t, "\n%s: %d\n", h.title, len(group))

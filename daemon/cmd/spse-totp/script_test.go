@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	_ "time/tzdata" // times are shown in a zone that the machine may not have
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"spse-totp/daemon/internal/host"
 )
 
 func TestMain(m *testing.M) {
@@ -54,7 +57,12 @@ func setUpDaemon(env *testscript.Env) error {
 		return canned(filepath.Join(env.WorkDir, "daemon.json"), request)
 	})
 	env.Setenv("SOCKET", socket)
+	// What is told of the past is in the caller's time zone, and the rules are in
+	// the host's.
 	env.Setenv("TZ", "Asia/Jakarta")
+	day := time.Date(2027, time.January, 31, 0, 0, 0, 0, host.Zone())
+	env.Setenv("HOST_ZONE", day.Format("MST"))
+	env.Setenv("HOST_OFFSET", strings.ReplaceAll(day.Format("Z07:00"), "+", `\+`))
 	env.Setenv("GORACE", noRaceExitWait)
 	env.Values[daemonKey{}] = daemon
 	return err

@@ -121,8 +121,12 @@ func (f files) taken(events *audit.Log, c configuration) {
 			})
 		}
 	}
-	// What an administrator should look at in the rules, by line: they are in
-	// force all the same.
+}
+
+// review tells what an administrator should look at in the rules, by line: they
+// are in force all the same, and nobody waits for it, which takes seconds where
+// there are a thousand exemptions.
+func (c configuration) review(events *audit.Log) {
 	for _, finding := range c.Policy.Review(time.Now()) {
 		events.Record(audit.Event{Kind: audit.Service, Message: fmt.Sprintf("%s:%d: %s", c.path, finding.Line, finding.Text), Hint: finding.Hint})
 	}
@@ -163,5 +167,6 @@ func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, f files, event
 		f.taken(events, c)
 		events.Record(audit.Event{Kind: audit.Service, Message: "configuration reloaded", Hint: "a changed folder or keyset is taken at the next start"})
 		notify(daemon.SdNotifyReady + "\n" + c.status())
+		c.review(events)
 	}
 }

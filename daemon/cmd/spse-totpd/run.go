@@ -73,6 +73,7 @@ func run(ctx context.Context, configPath string) error {
 	files.taken(events, c)
 	notify(daemon.SdNotifyReady + "\n" + c.status())
 	events.Record(audit.Event{Kind: audit.Service, Message: "spse-totpd is ready"})
+	c.review(events)
 	return services.Wait()
 }
 

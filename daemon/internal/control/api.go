@@ -54,6 +54,9 @@ type Account struct {
 	// FailuresMonth is the number in the 31 days that FailuresSince began.
 	FailuresMonth uint32     `json:"failures_month,omitempty"`
 	FailuresSince *time.Time `json:"failures_since,omitempty"`
+	// UID is the one that the name had on this host when its codes were accepted;
+	// another's is refused.
+	UID *uint32 `json:"uid,omitempty"`
 	// IssuedUntil is till when an issued code is good, where there is one.
 	IssuedUntil *time.Time `json:"issued_until,omitempty"`
 	IssuedOnce  bool       `json:"issued_once,omitempty"`

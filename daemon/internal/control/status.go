@@ -86,6 +86,11 @@ func (s *Service) describeToTrusted(shown *Account, a account.Account) {
 	if a.Failures.Month > 0 {
 		shown.FailuresSince = &a.Failures.MonthStart
 	}
+	for _, owner := range a.Owners {
+		if owner.Host == s.ThisHost {
+			shown.UID = &owner.UID
+		}
+	}
 	if a.Issued.Good(now) {
 		until := a.Issued.At.Add(a.Issued.Valid)
 		shown.IssuedUntil, shown.IssuedOnce = &until, a.Issued.Once
