@@ -12,19 +12,26 @@ import (
 // all of which are returned with it.
 func helped(t *testing.T, once bool) (a Account, recovery []totp.LongCode, issued totp.LongCode) {
 	t.Helper()
-	a = activated(t)
+	a, recovery = withRecovery(t, activated(t), noon)
+	issued, err := totp.NewLongCode(totp.Issued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Issue(a, issued, NewSalt(), time.Hour, once, root, noon), recovery, issued
+}
+
+// withRecovery is the account with new recovery codes.
+func withRecovery(t *testing.T, a Account, now time.Time) (Account, []totp.LongCode) {
+	t.Helper()
 	offer, err := OfferRecovery(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, outcome := ConfirmRecovery(a, offer, Try{Typed: totp.NewTyped(offer.Codes[offer.Asked-1].Grouped()), Source: office, Now: noon})
+	a, outcome := ConfirmRecovery(a, offer, Try{Typed: totp.NewTyped(offer.Codes[offer.Asked-1].Grouped()), Source: office, Now: now})
 	if !outcome.Accepted || a.Recovery.Left() != RecoveryCodes {
 		t.Fatalf("recovery codes: %v, %d left", outcome.Reason, a.Recovery.Left())
 	}
-	if issued, err = totp.NewLongCode(totp.Issued); err != nil {
-		t.Fatal(err)
-	}
-	return Issue(a, issued, NewSalt(), time.Hour, once, root, noon), offer.Codes, issued
+	return a, offer.Codes
 }
 
 func typedLong(code totp.LongCode) Try {
