@@ -69,7 +69,7 @@ func run(ctx context.Context, configPath string) error {
 	services.Go(func() error { return announceStop(ctx) })
 	// A store that fails is told of now, and tried again later; a stop is no
 	// failure, and must not be told to those who wait for the store.
-	accounts.Warm(context.WithoutCancel(ctx))
+	accounts.Warm(context.WithoutCancel(ctx), time.Now())
 	files.taken(events, c)
 	notify(daemon.SdNotifyReady + "\n" + c.status())
 	events.Record(audit.Event{Kind: audit.Service, Message: "spse-totpd is ready"})

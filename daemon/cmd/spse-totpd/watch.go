@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/audit"
@@ -39,6 +41,18 @@ func (w watch) Tampered(id account.ID, err error) {
 	w.events.Record(audit.Event{
 		Kind: audit.Alarm, Account: id, Message: "a record does not open, its owner is refused: " + err.Error(), Hint: hint,
 	})
+}
+
+func (w watch) ClockBehind(by time.Duration) {
+	w.events.Record(audit.Event{
+		Kind:    audit.Alarm,
+		Message: fmt.Sprintf("codes are refused: the host's clock is %v behind the newest code that was accepted", by.Round(time.Second)),
+		Hint:    "set the clock right (timedatectl); if it is right now: spse-totp clock accept. Recovery codes let in meanwhile",
+	})
+}
+
+func (w watch) ClockRight() {
+	w.events.Record(audit.Event{Kind: audit.Recovery, Message: "codes are judged again: the host's clock is right"})
 }
 
 // hintFor says what mends the store. It heals by itself once that is done.

@@ -20,9 +20,26 @@ const (
 )
 
 // ClockBehind says whether the host's clock is so far before the clock mark that
-// it cannot be right. Before the store was opened there is no mark.
+// it cannot be right. Before the store was opened there is no mark. The watch
+// hears of it where it was not so before.
 func (s *Store) ClockBehind(now time.Time) bool {
-	return s.ClockMark().Sub(now) > clockSlack
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookAtClock(now)
+}
+
+// lookAtClock is ClockBehind. s.mu is held.
+func (s *Store) lookAtClock(now time.Time) (behind bool) {
+	by := s.mark.Sub(now)
+	behind = by > clockSlack
+	switch {
+	case behind && !s.behind:
+		s.watch.ClockBehind(by)
+	case s.behind && !behind:
+		s.watch.ClockRight()
+	}
+	s.behind = behind
+	return behind
 }
 
 // ClockMark is the newest time at which a code was accepted on this host, as
@@ -48,7 +65,8 @@ func (s *Store) AcceptClock(ctx context.Context, now time.Time) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mark = time.Unix(now.Unix(), 0).UTC()
+	s.mark = asWritten(now)
+	s.lookAtClock(now)
 	return nil
 }
 
@@ -64,7 +82,11 @@ func (s *Store) readMark(ctx context.Context, engine Engine) (time.Time, error) 
 	if err != nil || len(b) != 8 {
 		return time.Time{}, fmt.Errorf("clock mark: %w", seal.ErrOpen)
 	}
-	return time.Unix(int64(binary.BigEndian.Uint64(b)), 0).UTC(), nil
+	seconds := int64(binary.BigEndian.Uint64(b))
+	if seconds == 0 { // no code was accepted yet
+		return time.Time{}, nil
+	}
+	return time.Unix(seconds, 0).UTC(), nil
 }
 
 var markLabel = seal.Label{Purpose: purposeMark}
@@ -99,6 +121,11 @@ func (s *Store) committed(mark time.Time, change *Change) {
 		s.heal()
 	}
 	if len(change.Mark) > 0 && mark.After(s.mark) {
-		s.mark = mark
+		s.mark = asWritten(mark)
 	}
 }
+
+// asWritten is a mark as it is read back: whole seconds of the wall clock. With
+// the monotonic reading that time.Now gives, Sub would not see the wall clock go
+// back.
+func asWritten(mark time.Time) time.Time { return time.Unix(mark.Unix(), 0).UTC() }

@@ -56,6 +56,7 @@ type Store struct {
 	// failedAt is when the engine last failed in use, zero if it failed to open.
 	failedAt time.Time
 	mark     time.Time
+	behind   bool // the host's clock, as the watch was told
 }
 
 // Watch hears of what an administrator must look at.
@@ -68,6 +69,11 @@ type Watch interface {
 	Healed()
 	// Tampered: a record is not what this store wrote.
 	Tampered(id account.ID, err error)
+	// ClockBehind: the host's clock is so far before the clock mark that it
+	// cannot be right. It is told once, whoever meets it.
+	ClockBehind(by time.Duration)
+	// ClockRight: it no longer is.
+	ClockRight()
 }
 
 // New makes a store.
@@ -251,10 +257,11 @@ func (s *Store) Remove(ctx context.Context, id account.ID) (account.Account, err
 	return a, nil
 }
 
-// Warm opens the engine if it is not open, so that a fault is told before the
-// first login meets it.
-func (s *Store) Warm(ctx context.Context) {
+// Warm opens the engine if it is not open, and looks at the host's clock, so that
+// a fault is told before the first login meets it.
+func (s *Store) Warm(ctx context.Context, now time.Time) {
 	_, _ = s.engineNow(ctx) // the watch hears of it
+	_ = s.ClockBehind(now)  // and of this
 }
 
 // Close closes the engine; the store opens it again when it is next used.

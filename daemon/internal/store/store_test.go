@@ -29,11 +29,19 @@ type heard struct {
 	failed   []error
 	healed   int
 	tampered []account.ID
+	behind   []time.Duration
+	right    int
 }
 
 func (h *heard) Failed(err error) { h.mu.Lock(); defer h.mu.Unlock(); h.failed = append(h.failed, err) }
 func (h *heard) Made()            { h.mu.Lock(); defer h.mu.Unlock(); h.made++ }
 func (h *heard) Healed()          { h.mu.Lock(); defer h.mu.Unlock(); h.healed++ }
+func (h *heard) ClockBehind(by time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.behind = append(h.behind, by)
+}
+func (h *heard) ClockRight() { h.mu.Lock(); defer h.mu.Unlock(); h.right++ }
 func (h *heard) Tampered(id account.ID, _ error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

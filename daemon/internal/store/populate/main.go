@@ -82,6 +82,8 @@ func (silent) Made()                      {}
 func (silent) Failed(error)               {}
 func (silent) Healed()                    {}
 func (silent) Tampered(account.ID, error) {}
+func (silent) ClockBehind(time.Duration)  {}
+func (silent) ClockRight()                {}
 
 // fill adds an account for each line.
 func fill(ctx context.Context, accounts *store.Store, lines io.Reader) error {

@@ -270,7 +270,10 @@ func (e *Engine) SetMark(_ context.Context, sealed []byte) error {
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()
-	_, err := run(e.mark, sealed)
+	rows, err := run(e.mark, sealed)
+	if err == nil && rows != 1 {
+		err = store.ErrNoMark
+	}
 	return explain(err)
 }
 

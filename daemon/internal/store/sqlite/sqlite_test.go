@@ -282,3 +282,33 @@ func TestAHalfMadeDatabaseIsMadeAnew(t *testing.T) {
 		t.Errorf("left over: %v, %v", left, err)
 	}
 }
+
+func TestSetMark(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	e := opened(t, path)
+	for _, mark := range []string{"second mark", "third mark"} {
+		if err := e.SetMark(t.Context(), []byte(mark)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Mark(t.Context()); err != nil || string(got) != mark {
+			t.Errorf("mark is %q, %v, want %q", got, err, mark)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = opened(t, path)
+	if got, err := e.Mark(t.Context()); err != nil || string(got) != "third mark" {
+		t.Errorf("after a restart the mark is %q, %v", got, err)
+	}
+	if _, err := e.conn.ExecContext(t.Context(), `DELETE FROM clock_mark`); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.SetMark(t.Context(), []byte("fourth mark")); !errors.Is(err, store.ErrNoMark) {
+		t.Errorf("a mark that was taken out: %v", err)
+	}
+	remove(t, path)
+	if err := e.SetMark(t.Context(), []byte("fifth mark")); !errors.Is(err, store.ErrMoved) {
+		t.Errorf("a database that was taken away: %v", err)
+	}
+}
