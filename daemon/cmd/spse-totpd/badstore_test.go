@@ -322,7 +322,7 @@ func TestAMovedRecordIsNobodys(t *testing.T) {
 	budi := b.people("budi")[0]
 	b.edit(`UPDATE account SET name = CAST('admin' AS BLOB)`)
 	d := b.start()
-	admin := person{t, "admin", budi.secret}
+	admin := person{t: t, name: "admin", secret: budi.secret}
 	b.expectLogin(admin, admin.code(0), protocol.Unavailable)
 	b.expectLogin(budi, budi.code(0), protocol.Refused)
 	if alarm := d.await(audit.Alarm, "does not open"); alarm["SPSE_TOTP_ACCOUNT"] != "admin" {

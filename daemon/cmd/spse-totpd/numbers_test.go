@@ -45,7 +45,7 @@ func (b *bench) populate(names ...string) []person {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		all[i] = person{b.t, name, secret}
+		all[i] = person{t: b.t, name: name, secret: secret}
 		fmt.Fprintln(&lines, name, secret.Base32())
 	}
 	cmd := exec.CommandContext(b.t.Context(), b.build("../../internal/store/populate", "populate"), b.path("keyset.json"), b.database())

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,11 +20,12 @@ import (
 	"spse-totp/totp"
 )
 
-// person has an account and a phone.
+// person has an account, a phone, and recovery codes on paper.
 type person struct {
 	t      *testing.T
 	name   string
 	secret totp.Secret
+	kept   []totp.LongCode
 }
 
 // people writes active accounts into the database, while no daemon runs.
@@ -38,11 +41,19 @@ func (b *bench) people(names ...string) []person {
 				if err != nil {
 					return err
 				}
-				all[i] = person{b.t, name, secret}
-				return put(b.t.Context(), s, name, account.Account{
+				a := account.Account{
 					Generation: 1, WasActive: true,
 					Phone: account.Phone{Secret: secret, Params: totp.DefaultParams(), Spent: 1},
-				})
+				}
+				offer, err := account.OfferRecovery(a)
+				if err != nil {
+					return err
+				}
+				typed := totp.NewTyped(offer.Codes[offer.Asked-1].Grouped())
+				a, _ = account.ConfirmRecovery(a, offer, account.Try{Typed: typed, Now: time.Now()})
+				a.Happened = nil // there is nothing to tell
+				all[i] = person{b.t, name, secret, offer.Codes}
+				return put(b.t.Context(), s, name, a)
 			})
 		}
 		if err := work.Wait(); err != nil {
@@ -120,6 +131,20 @@ func (p person) wrong() string {
 func (p person) start() protocol.Start {
 	return protocol.Start{
 		Phase: protocol.PhaseAuth, Service: "sshd", User: p.name, RHost: "192.0.2.1",
-		NSS: &protocol.Identity{Name: p.name, UID: 1000},
+		NSS: &protocol.Identity{Name: p.name, UID: p.uid()},
 	}
+}
+
+// uid is the one of this machine's user of that name, if there is one: it is what
+// an activation on control.sock binds the account to.
+func (p person) uid() uint32 {
+	known, err := user.Lookup(p.name)
+	if err != nil {
+		return 1000
+	}
+	uid, err := strconv.ParseUint(known.Uid, 10, 32)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return uint32(uid)
 }

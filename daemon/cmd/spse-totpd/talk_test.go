@@ -93,22 +93,24 @@ func (c *talk) prompt() (string, error) {
 }
 
 // result is the end of the conversation. Who is asked once more, as in an
-// activation, gives up by Enter.
+// activation or by an offer, gives up by Enter.
 func (c *talk) result() (protocol.Verdict, error) {
-	reply, err := c.next()
-	if _, asked := reply.(protocol.Prompt); asked && err == nil {
-		if err = c.send(answer("")); err == nil {
-			reply, err = c.next()
+	for {
+		reply, err := c.next()
+		if err != nil {
+			return protocol.Refused, err
+		}
+		switch reply := reply.(type) {
+		case protocol.Result:
+			return reply.Verdict, nil
+		case protocol.Prompt, protocol.Offer:
+			if err := c.send(answer("")); err != nil {
+				return protocol.Refused, err
+			}
+		default:
+			return protocol.Refused, fmt.Errorf("the daemon said %v, want a result", reply)
 		}
 	}
-	if err != nil {
-		return protocol.Refused, err
-	}
-	result, ok := reply.(protocol.Result)
-	if !ok {
-		return protocol.Refused, fmt.Errorf("the daemon said %v, want a result", reply)
-	}
-	return result.Verdict, nil
 }
 
 func answer(code string) protocol.Answer { return protocol.Answer{Typed: protocol.NewTyped(code)} }
@@ -235,7 +237,7 @@ func scan(t *testing.T, name string, offer control.Offer) person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return person{t, name, key.Secret}
+	return person{t: t, name: name, secret: key.Secret}
 }
 
 // self is the user the tests run as, whom NSS knows.
