@@ -76,6 +76,8 @@ func TestAttempts(t *testing.T) {
 		"a replay between":           {{office, 0, -8, "", Noted}, {office, 0, -8, "", Replayed}, {office, step, -8, "", AcceptedPair}},
 		"both of a pair are burnt":   {{office, 0, -8, "", Noted}, {office, step, -8, "", AcceptedPair}, {office, step, -8, "", Replayed}, {office, step, -9, "", Replayed}},
 		"a spoilt note is not had":   {{office, 0, -8, "", Noted}, {office, 0, 0, "000000", Wrong}, {office, 0, -8, "", Replayed}},
+		"a note gone stale":          {{office, 0, -8, "", Noted}, {office, 15 * time.Minute, -37, "", Wrong}},
+		"an old note, still near":    {{office, 0, -8, "", Noted}, {office, 5 * time.Minute, -17, "", AcceptedPair}},
 		"nine guesses do not guard":  append(guessed(9), entry{office, 0, 0, "", Accepted}),
 		"guarded takes two in a row": append(guessed(10), entry{office, 0, 0, "", Noted}, entry{office, step, 0, "", AcceptedPair}),
 		"guarded, a guess between":   append(guessed(10), entry{office, 0, 0, "", Noted}, entry{abroad, 0, 500, "", Wrong}, entry{office, step, 0, "", AcceptedPair}),
