@@ -164,9 +164,13 @@ func (s *Service) activate(ctx context.Context, c *conversation, offer account.O
 	if err := c.showLines(sheet.side()); err != nil {
 		return unknown, err
 	}
+	ask := c.ask
+	if offer.By == account.ByCode { // who is in already may leave it
+		ask = c.offer
+	}
 	var typed []totp.Typed
 	for wrong, turns := 0, 0; wrong < maxWrong && turns < maxTurns; {
-		answer, err := c.ask(s.texts().ConfirmPrompt(offer.Params.Digits))
+		answer, err := ask(s.texts().ConfirmPrompt(offer.Params.Digits))
 		switch {
 		case err != nil:
 			return unknown, err

@@ -58,13 +58,16 @@ func secretOf(base32 string) (totp.Secret, error) {
 }
 
 // activation plays a login in which steps of type int are codes of the phone,
-// that far from now.
+// that far from now, and a func of the script returns what is typed next.
 func (d *desk) activation(t *testing.T, steps ...any) *script {
 	t.Helper()
 	s := &script{t: t}
 	for _, step := range steps {
-		if off, ok := step.(int); ok {
-			step = d.byPhone(t, &s, off)
+		switch then := step.(type) {
+		case int:
+			step = d.byPhone(t, &s, then)
+		case func(*script) string:
+			step = func() { s.steps = append([]any{answer(then(s))}, s.steps...) }
 		}
 		s.steps = append(s.steps, step)
 	}

@@ -86,8 +86,9 @@ func (c *conversation) ask(prompt string) (protocol.Answer, error) {
 	return c.askBy(protocol.Prompt{Text: prompt})
 }
 
-// offer asks for what may be left out: whoever cannot be asked, as by a program
-// that has nobody to show a prompt to, answers nothing.
+// offer asks for what may be left out, by who is in already or may go without:
+// whoever cannot be asked, as by a program that has nobody to show a prompt to,
+// answers nothing.
 func (c *conversation) offer(prompt string) (protocol.Answer, error) {
 	return c.askBy(protocol.Offer{Text: prompt})
 }

@@ -121,13 +121,14 @@ func (s *Service) judge(ctx context.Context, c *conversation) error {
 }
 
 // ask asks for a code; who never was activated is led through it, or, where it
-// is not yet a must, offered it.
+// is not yet a must, offered it. Whom the helpdesk gave a code is asked for that
+// one: it may be for this one login.
 func (s *Service) ask(ctx context.Context, c *conversation, decision policy.Decision) error {
 	a, update, begins := s.begins(ctx, c)
 	switch {
 	case begins && decision.Verdict == policy.Allow:
 		return s.mayActivate(ctx, c, a, update, decision)
-	case begins && s.Office().PasswordActivates:
+	case begins && s.Office().PasswordActivates && !a.Issued.Good(s.Now()):
 		return s.mustActivate(ctx, c, a)
 	case begins:
 		if err := c.show(s.texts().AskHelpdesk(), protocol.StyleInfo); err != nil {
@@ -189,11 +190,14 @@ func (s *Service) attempt(ctx context.Context, c *conversation, answer protocol.
 		news = account.News{} // of this decision alone
 		try := s.try(c)
 		try.Typed, try.Withheld, try.Login = totp.NewTyped(answer.Typed.Reveal()), answer.Withheld, true
-		a, outcome := account.Attempt(a, try, limits)
-		if outcome.Accepted {
-			a, news = account.Tell(a, try.Source)
+		// What this login itself did is told at the next one: a recovery code may
+		// be in another's hands.
+		told, untold := account.Tell(a, try.Source)
+		if after, outcome := account.Attempt(told, try, limits); outcome.Accepted {
+			news = untold
+			return after, outcome
 		}
-		return a, outcome
+		return account.Attempt(a, try, limits)
 	})
 	if err != nil {
 		event := c.event(reasonUnavailable)

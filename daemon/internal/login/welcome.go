@@ -72,7 +72,7 @@ func (s *Service) offerWhatIsDue(ctx context.Context, c *conversation, j judged)
 		return c.show(s.texts().OnceUsed(), protocol.StyleInfo)
 	case j.reason == account.AcceptedRecovery:
 		return s.offerNewPhone(ctx, c, j.account)
-	case j.account.Recovery.IsZero():
+	case j.account.Recovery.Left() == 0:
 		return s.offerRecovery(ctx, c, j.account)
 	}
 	return nil
@@ -110,7 +110,7 @@ func (s *Service) offerNewPhone(ctx context.Context, c *conversation, a account.
 	return c.show(said, protocol.StyleInfo)
 }
 
-// offerRecovery offers recovery codes to who has none. They are the account's
+// offerRecovery offers recovery codes to who has none left. They are the account's
 // once one of them was typed: whoever can has written it down.
 func (s *Service) offerRecovery(ctx context.Context, c *conversation, a account.Account) error {
 	texts := s.texts()
