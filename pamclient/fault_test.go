@@ -29,7 +29,7 @@ func TestEachCallFailsInTurn(t *testing.T) {
 			l := newLogin(t, builds[0])
 			failInTurn(t, l, call, "pam_spse_totp", protocol.Accepted)
 			l.env = nil
-			l.run("user=root", "answer=rahasia"+code, "answer="+code, "auth").wantCode("auth", pamSuccess)
+			l.run("user=root", "answer=rahasia"+code, "answer="+code, "null", "auth").wantCode("auth", pamSuccess)
 		})
 	}
 }
@@ -62,7 +62,7 @@ func failInTurn(t *testing.T, l *login, call, caller string, v protocol.Verdict)
 	at := 1
 	for ; at < 200; at++ {
 		l.env = append(preload(l.build), "FAULT_CALL="+call, "FAULT_CALLER="+caller, "FAULT_AT="+strconv.Itoa(at))
-		o := l.run("user=root", "answer=rahasia"+code, "answer="+code, "auth")
+		o := l.run("user=root", "answer=rahasia"+code, "answer="+code, "null", "auth")
 		got := o.call("auth")
 		if !got.Fired {
 			break
@@ -114,6 +114,7 @@ func (p *peer) playToWhoever(v protocol.Verdict) {
 	for _, replies := range [][]protocol.Reply{
 		{protocol.NeedGroups{GIDs: []uint32{otherGID}}},
 		{protocol.Show{Text: "Halo", Style: protocol.StyleInfo}, protocol.Prompt{Text: prompt}},
+		{protocol.Offer{Text: offered}},
 		{protocol.Result{Verdict: v}},
 	} {
 		frame, err := p.read()

@@ -440,6 +440,7 @@ func (p *peer) raw(frame []byte) {
 }
 
 func (p *peer) prompt(text string) { p.l.t.Helper(); p.send(protocol.Prompt{Text: text}) }
+func (p *peer) offer(text string)  { p.l.t.Helper(); p.send(protocol.Offer{Text: text}) }
 func (p *peer) result(verdict protocol.Verdict) {
 	p.l.t.Helper()
 	p.send(protocol.Result{Verdict: verdict})

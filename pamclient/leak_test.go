@@ -28,15 +28,15 @@ var mix = []transaction{
 		steps: []string{"user=budi", "auth"},
 		want:  []int{pamUnavail}},
 	{name: "right", service: "sshd",
-		steps:  []string{"user=root", "answer=" + code, "auth", "acct", "setcred"},
+		steps:  []string{"user=root", "answer=" + code, "null", "auth", "acct", "setcred"},
 		daemon: []func(*peer){talkative(code, protocol.Accepted)},
 		want:   []int{pamSuccess, pamSuccess, pamSuccess}},
 	{name: "wrong", service: "sshd",
-		steps:  []string{"user=budi", "answer=271828", "auth"},
+		steps:  []string{"user=budi", "answer=271828", "fail=19", "auth"},
 		daemon: []func(*peer){talkative("271828", protocol.Refused)},
 		want:   []int{pamAuthErr}},
 	{name: "empty", service: "sshd",
-		steps:  []string{"user=budi", "answer=", "auth"},
+		steps:  []string{"user=budi", "answer=", "answer=", "auth"},
 		daemon: []func(*peer){talkative("", protocol.Refused)},
 		want:   []int{pamAuthErr}},
 	{name: "withheld", service: "sshd",
@@ -79,7 +79,7 @@ var mix = []transaction{
 		want:   []int{pamAuthErr}},
 }
 
-// talkative uses every message there is.
+// talkative uses every message there is. Its offer is left out.
 func talkative(typed string, v protocol.Verdict) func(*peer) {
 	return func(p *peer) {
 		p.start()
@@ -88,6 +88,8 @@ func talkative(typed string, v protocol.Verdict) func(*peer) {
 		p.send(protocol.Show{Text: "Halo", Style: protocol.StyleInfo})
 		p.prompt(prompt)
 		p.answer(typed)
+		p.offer(offered)
+		p.answer("")
 		p.result(v)
 		p.hungUp()
 	}

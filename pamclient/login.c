@@ -213,8 +213,21 @@ static int show(struct login *login, const struct reply *reply)
 	return code == PAM_SUCCESS ? same_login(login) : failure_code(code);
 }
 
-/* Whether an answer must not leave this process: it is no code, and may be the
- * password, which some programs give to every prompt. */
+/* Whether a text is the password, or what a line with split= asks for: the
+ * password with a code behind it. Some programs give the one or the other to
+ * every prompt. */
+static bool holds_password(const pam_handle_t *pamh, const char *text)
+{
+	const char *password = item(pamh, PAM_AUTHTOK);
+	size_t length = password == NULL ? 0 : strlen(password);
+
+	if (length == 0 || strncmp(text, password, length) != 0)
+		return false;
+	return text[length] == '\0' || split_at(text, 6) == length || split_at(text, 8) == length;
+}
+
+/* Whether an answer must not leave this process: it is no code, and may hold the
+ * password. */
 static bool must_withhold(const pam_handle_t *pamh, const char *text)
 {
 	if (strnlen(text, TYPED_MAX + 1) > TYPED_MAX)
@@ -223,7 +236,7 @@ static bool must_withhold(const pam_handle_t *pamh, const char *text)
 		if ((unsigned char)*at < 0x20 || *at == 0x7f)
 			return true;
 	}
-	return text[0] != '\0' && item_is(pamh, PAM_AUTHTOK, text);
+	return holds_password(pamh, text);
 }
 
 void typed_wipe(struct typed *typed)
@@ -242,19 +255,19 @@ void keep_typed(struct typed *ret_typed, const char *prompt, const char *text)
 
 /* What is typed to a prompt, asked visibly: sshd's `password` method, which
  * answers every hidden prompt with the password, fails on a visible one. Whoever
- * cannot be asked has answered nothing, where that does. */
+ * cannot be asked has answered an offer with nothing. */
 static int read_answer(const struct login *login, const struct reply *prompt, char **ret_text)
 {
 	int code = pam_prompt(login->pamh, PAM_PROMPT_ECHO_ON, ret_text, "%s", prompt->text);
+	bool left_out = code == PAM_CONV_ERR || (code == PAM_SUCCESS && *ret_text == NULL); /* NULL: ^D */
 
-	if (prompt->verb == VERB_OFFER && (code == PAM_CONV_ERR || (code == PAM_SUCCESS && *ret_text == NULL))) {
-		string_free(ret_text);
+	if (left_out && prompt->verb == VERB_OFFER) {
 		*ret_text = strdup("");
 		return *ret_text != NULL ? PAM_SUCCESS : out_of_memory(login->pamh);
 	}
 	if (code != PAM_SUCCESS)
 		return failure_code(code);
-	if (*ret_text == NULL) /* ^D */
+	if (left_out)
 		return refuse(login->pamh, PAM_AUTH_ERR, "the person hung up");
 	return PAM_SUCCESS;
 }

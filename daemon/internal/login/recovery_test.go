@@ -288,3 +288,15 @@ func TestOffersAreForWhoIsIn(t *testing.T) {
 		}
 	}
 }
+
+// What came with start is never the answer to an offer: neither a code held by
+// split, which let in, nor what was typed to an offer before a restart.
+func TestACarriedAnswerIsNoneToAnOffer(t *testing.T) {
+	t.Parallel()
+	d := withoutRecovery(t)
+	offer := protocol.Offer{Text: texts.RecoveryOffer()}
+	in := protocol.Result{Verdict: protocol.Accepted}
+	expectSaid(t, d.serve(t, start(carrying("", d.code(t, 0))), answer("")), offer, in)
+	d.later(time.Hour)
+	expectSaid(t, d.serve(t, start(carrying(offer.Text, "y")), answer(d.code(t, 0)), answer("")), prompt, offer, in)
+}
