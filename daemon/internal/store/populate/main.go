@@ -2,12 +2,14 @@
 // no program of the package.
 //
 // An account of it looks as after some years of use: last accepted yesterday,
-// all rows of refusals taken.
+// all rows of refusals taken and told, recovery codes kept. So a login is that of
+// every day, with nothing to tell and nothing to offer.
 package main
 
 import (
 	"bufio"
 	"context"
+	crand "crypto/rand"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -135,10 +137,14 @@ func used(secret totp.Secret, now time.Time) account.Account {
 		AcceptedAt: yesterday,
 		Failures:   account.Failures{Month: 3, MonthStart: now.Add(-10 * 24 * time.Hour)},
 	}
+	a.Recovery = account.RecoverySet{Salt: account.NewSalt(), Codes: make([]account.RecoveryCode, account.RecoveryCodes)}
+	for i := range a.Recovery.Codes {
+		_, _ = crand.Read(a.Recovery.Codes[i].Digest[:]) // of a code that nobody has
+	}
 	for i, reason := range []account.Reason{account.Wrong, account.Replayed, account.Malformed, account.Withheld} {
 		for j, from := range []string{"192.0.2.7", "2001:db8:1:2::/64"} {
 			a.Refusals = append(a.Refusals, account.Refusal{
-				Reason: reason, Source: account.LoginSource("sshd", from, "ssh"), Count: uint32(3 + i),
+				Reason: reason, Source: account.LoginSource("sshd", from, "ssh"), Count: uint32(3 + i), Told: uint32(3 + i),
 				Last: yesterday.Add(-time.Duration(i+j) * time.Hour),
 			})
 		}

@@ -56,8 +56,11 @@ func TestPopulatedAccountsLogIn(t *testing.T) {
 	params := totp.DefaultParams()
 	for i, secret := range secrets {
 		a := must(made.View(context.Background(), account.Host(fmt.Sprintf("budi%03d", i))))
-		if len(a.Refusals) != 8 || !a.WasActive || a.Generation == 0 || a.Guarded(now) {
-			t.Fatalf("account %d: %d rows of refusals, was active %t", i, len(a.Refusals), a.WasActive)
+		if len(a.Refusals) != 8 || !a.WasActive || a.Generation == 0 || a.Guarded(now) || a.Recovery.Left() != account.RecoveryCodes {
+			t.Fatalf("account %d: %d rows of refusals, was active %t, %d recovery codes", i, len(a.Refusals), a.WasActive, a.Recovery.Left())
+		}
+		if _, news := account.Tell(a, ""); !news.IsZero() {
+			t.Fatalf("account %d has news: %+v", i, news)
 		}
 		code := must(totp.CodeAt(secret, params, params.StepAt(now)))
 		try := account.Try{Typed: totp.NewTyped(code.Reveal()), Now: now}
