@@ -63,6 +63,19 @@ func TestRecoveryIsOfferedWhereNoCodeIsLeft(t *testing.T) {
 	expectSaid(t, d.serve(t, start(), answer(d.code(t, 0)), answer("")), prompted(offered)...)
 }
 
+// sudo refuses whoever left a prompt out, and `sudo -S` may read from a pipe that
+// is the command's: there, and in su, nothing is offered.
+func TestNothingIsOfferedWithinASession(t *testing.T) {
+	t.Parallel()
+	for _, service := range []string{"sudo", "sudo-i", "su", "su-l"} {
+		by := func(s *protocol.Start) { s.Service, s.RHost = service, "" }
+		d := withoutRecovery(t)
+		expectSaid(t, d.serve(t, start(by), answer(d.code(t, 0))), prompted(acceptance)...)
+		code := answer(d.giveRecovery(t)[0].Grouped())
+		expectSaid(t, d.serve(t, start(by), code), prompted(append([]protocol.Reply{info(texts.RecoveryLeft(7))}, acceptance...))...)
+	}
+}
+
 func TestRecoveryCodesAreKeptOnceOneWasTyped(t *testing.T) {
 	t.Parallel()
 	d := withoutRecovery(t)

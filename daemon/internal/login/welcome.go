@@ -19,6 +19,12 @@ const (
 	maxProofs = 3
 )
 
+// withinSession are the services by which somebody who has logged in becomes
+// another. Nothing is offered there: sudo refuses whoever left a prompt out,
+// whatever PAM says, and where what is typed comes from a pipe, an offer would
+// take a line that is the command's.
+var withinSession = map[string]bool{"sudo": true, "sudo-i": true, "su": true, "su-l": true}
+
 // letIn lets in who gave a right code: first it tells the owner what happened
 // meanwhile, and offers what is due. None of that can keep anybody out who stays
 // on the line: whoever walks away from an offer is let in as after Enter, and so
@@ -72,7 +78,7 @@ func (s *Service) offerWhatIsDue(ctx context.Context, c *conversation, j judged)
 		return c.show(s.texts().OnceUsed(), protocol.StyleInfo)
 	case j.reason == account.AcceptedRecovery:
 		return s.offerNewPhone(ctx, c, j.account)
-	case j.account.Recovery.Left() == 0:
+	case j.account.Recovery.Left() == 0 && !withinSession[c.start.Service]:
 		return s.offerRecovery(ctx, c, j.account)
 	}
 	return nil
@@ -86,7 +92,7 @@ func (s *Service) offerNewPhone(ctx context.Context, c *conversation, a account.
 	if a.Recovery.Left() < fewCodes {
 		left += " " + texts.RecoveryFew()
 	}
-	if err := c.show(left, protocol.StyleInfo); err != nil {
+	if err := c.show(left, protocol.StyleInfo); err != nil || withinSession[c.start.Service] {
 		return err
 	}
 	now, err := c.wants(texts.NewPhoneOffer())
