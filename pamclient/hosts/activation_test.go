@@ -225,7 +225,10 @@ func typing(password string, at func(screen string) (string, error)) ssh.AuthMet
 		var said []string
 		for _, question := range questions {
 			typed := password
-			if strings.HasSuffix(question, confirmPrompt) {
+			switch {
+			case people.IsOffer(question):
+				typed = ""
+			case strings.HasSuffix(question, confirmPrompt):
 				var err error
 				if typed, err = at(instruction + question); err != nil {
 					return nil, err

@@ -75,7 +75,7 @@ const accounts = 400
 // newcomers never were active.
 func newcomers() []string {
 	var names []string
-	for i := range 60 {
+	for i := range 90 {
 		names = append(names, fmt.Sprintf("siti%02d", i))
 	}
 	return names

@@ -25,15 +25,19 @@ session	required	pam_permit.so
 
 const ofSSHD = "services=sshd account=sshd"
 
-// onlyTheCode gives the code to the code's prompt, and minds any other.
+// onlyTheCode gives the code to the code's prompt, and minds any other but an
+// offer.
 func onlyTheCode(code string) ssh.AuthMethod {
 	return ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
 		said := make([]string, len(questions))
 		for i, question := range questions {
-			if !people.IsCodePrompt(question) {
+			switch {
+			case people.IsOffer(question):
+			case people.IsCodePrompt(question):
+				said[i] = code
+			default:
 				return nil, fmt.Errorf("asked %q", question)
 			}
-			said[i] = code
 		}
 		return said, nil
 	})

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"spse-totp/pamclient/hosts/people"
 	"spse-totp/pamclient/hosts/stage"
 )
 
@@ -125,7 +126,7 @@ func atTerminal(cmd *exec.Cmd, code string) error {
 			return err
 		}
 	}
-	seen, err := t.Wait(`masuk\r|\$ $|` + refusal)
+	seen, err := untilInOrOut(t)
 	switch {
 	case err != nil:
 		return err
@@ -140,6 +141,19 @@ func atTerminal(cmd *exec.Cmd, code string) error {
 		return fmt.Errorf("ended with status %d, %w", status, err)
 	}
 	return nil
+}
+
+// untilInOrOut presses Enter at offers, till the person is in or reads a refusal.
+func untilInOrOut(t *stage.Terminal) (string, error) {
+	for {
+		seen, err := t.Wait(`masuk\r|\$ $|` + refusal + `|` + people.Offer)
+		if err != nil || !people.IsOffer(seen) {
+			return seen, err
+		}
+		if err := t.Enter(""); err != nil {
+			return "", err
+		}
+	}
 }
 
 // leave waits for the refused program's end. login would ask for the next name,

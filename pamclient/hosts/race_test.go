@@ -86,7 +86,7 @@ func dial(t *testing.T, name string) *caller {
 	c := &caller{conn}
 	c.send(t, protocol.Start{
 		Phase: protocol.PhaseAuth, Service: "race", User: name,
-		NSS: &protocol.Identity{Name: name, UID: stage.FirstUID},
+		NSS: &protocol.Identity{Name: name, UID: uint32(theFleet.uid(name))},
 	})
 	return c
 }
@@ -124,8 +124,11 @@ func (c *caller) gotIn(t *testing.T) bool {
 	t.Helper()
 	defer c.conn.Close()
 	for {
-		if result, ok := c.receive(t).(protocol.Result); ok {
-			return result.Verdict == protocol.Accepted
+		switch reply := c.receive(t).(type) {
+		case protocol.Offer:
+			c.answer(t, "")
+		case protocol.Result:
+			return reply.Verdict == protocol.Accepted
 		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
+	"regexp"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -17,7 +17,11 @@ const Hang = 15 * time.Second
 // Connect logs in over a real connection; an error means that it was refused,
 // or that it hung.
 func Connect(address, user string, methods ...ssh.AuthMethod) (*ssh.Client, error) {
-	conn, err := net.DialTimeout("tcp", address, Hang)
+	return connect(net.Dialer{Timeout: Hang}, address, user, methods...)
+}
+
+func connect(dialer net.Dialer, address, user string, methods ...ssh.AuthMethod) (*ssh.Client, error) {
+	conn, err := dialer.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +42,19 @@ func LogIn(address, user string, methods ...ssh.AuthMethod) error {
 	if err != nil {
 		return err
 	}
+	return see(client)
+}
+
+// LogInFrom is LogIn from another address of this machine.
+func LogInFrom(source, address, user string, methods ...ssh.AuthMethod) error {
+	client, err := connect(net.Dialer{Timeout: Hang, LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}, address, user, methods...)
+	if err != nil {
+		return err
+	}
+	return see(client)
+}
+
+func see(client *ssh.Client) error {
 	defer client.Close()
 	session, err := client.NewSession()
 	if err != nil {
@@ -60,14 +77,17 @@ func Answers(password, code string) ssh.AuthMethod {
 	return AtTheCode(password, func() (string, error) { return code, nil })
 }
 
-// AtTheCode gives the password to the password's prompt, and at the code's
-// whatever typeCode then returns.
+// AtTheCode gives the password to the password's prompt, at the code's whatever
+// typeCode then returns, and Enter to an offer.
 func AtTheCode(password string, typeCode func() (string, error)) ssh.AuthMethod {
 	return ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
 		var said []string
 		for _, question := range questions {
 			typed := password
-			if IsCodePrompt(question) {
+			switch {
+			case IsOffer(question):
+				typed = ""
+			case IsCodePrompt(question):
 				var err error
 				if typed, err = typeCode(); err != nil {
 					return nil, err
@@ -79,5 +99,17 @@ func AtTheCode(password string, typeCode func() (string, error)) ssh.AuthMethod 
 	})
 }
 
+// What the prompts of a login end with, as patterns. Before them a server puts
+// what it has to say.
+const (
+	CodePrompt = `Security Code \([^\n]*\): $`
+	Offer      = `\(Enter[^\n]* = (?:nanti|later)\): $`
+)
+
+var codePrompt, offer = regexp.MustCompile(CodePrompt), regexp.MustCompile(Offer)
+
 // IsCodePrompt says whether a prompt asks for a Security Code.
-func IsCodePrompt(prompt string) bool { return strings.Contains(prompt, "Security Code") }
+func IsCodePrompt(prompt string) bool { return codePrompt.MatchString(prompt) }
+
+// IsOffer says whether a prompt says that Enter means later.
+func IsOffer(prompt string) bool { return offer.MatchString(prompt) }
