@@ -108,6 +108,12 @@ func ActivateAll(control *http.Client, names []string) (*Crowd, error) {
 // Activate activates an account that never was, by the code before the present
 // one, so that the present one is still good.
 func Activate(control *http.Client, name string) (*Person, error) {
+	return ActivateBy(control, name, -1)
+}
+
+// ActivateBy activates by the codes of these steps from now: one of the window, or
+// two in a row of a phone whose clock is off.
+func ActivateBy(control *http.Client, name string, steps ...totp.Step) (*Person, error) {
 	var offer struct {
 		KeyURI string `json:"key_uri"`
 		Handle string `json:"handle"`
@@ -119,13 +125,17 @@ func Activate(control *http.Client, name string) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	step := key.Params.StepAt(time.Now()) - 1
-	code, err := totp.CodeAt(key.Secret, key.Params, step)
-	if err != nil {
-		return nil, err
+	p := &Person{Name: name, Key: key}
+	var codes []string
+	for _, off := range steps {
+		p.spent = key.Params.StepAt(time.Now()) + off
+		code, err := totp.CodeAt(key.Secret, key.Params, p.spent)
+		if err != nil {
+			return nil, err
+		}
+		codes = append(codes, code.Reveal())
 	}
-	confirmation := map[string]any{"handle": offer.Handle, "codes": []string{code.Reveal()}}
-	return &Person{Name: name, Key: key, spent: step}, post(control, "activation", name, confirmation, nil)
+	return p, post(control, "activation", name, map[string]any{"handle": offer.Handle, "codes": codes}, nil)
 }
 
 func post(control *http.Client, what, name string, body, into any) error {
