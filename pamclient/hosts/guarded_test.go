@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -29,6 +30,41 @@ func TestTheOwnerIsTold(t *testing.T) {
 	rows := status(t, p.Name).Refusals
 	if len(rows) != 1 || rows[0].Count != 3 || rows[0].Source != "sshd "+abroad {
 		t.Errorf("status shows %v", rows)
+	}
+	mustLeaveNoProcess(t, "sshd")
+}
+
+// Who has recovery codes is offered nothing, and in at once: then what the owner
+// is told stands above the shell, also in PuTTY.
+func TestTheOwnerIsToldAboveTheShell(t *testing.T) {
+	port := fmt.Sprint(portPassword)
+	for name, client := range map[string][]string{
+		"OpenSSH": {"ssh", "-p", port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"},
+		"PuTTY":   {"plink", "-ssh", "-P", port, "-hostkey", fingerprint(t), "-no-antispoof"},
+		"login":   {"login", "-p"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPerson(t)
+			makeRecovery(t, p.Name, codeOf(t, p))
+			guess(t, p, 1)
+			if name != "login" {
+				client = append(client, "-l", p.Name, "127.0.0.1")
+			} else {
+				client = append(client, p.Name)
+			}
+			s := sitDown(t, exec.Command(client[0], client[1:]...))
+			s.types(passwordPrompt, stage.Password)
+			s.types(people.CodePrompt, codeOf(t, p))
+			if seen := s.reads(`\$ $`); !strings.Contains(seen, "1 kali kode salah dari "+abroad) || !strings.Contains(seen, "Ganti sekarang: passwd") {
+				t.Errorf("above the shell stands %q", seen)
+			}
+			if err := s.Enter("exit"); err != nil {
+				t.Fatal(err)
+			}
+			if code, err := s.Ended(); err != nil || code != 0 {
+				t.Errorf("ended with %d, %v", code, err)
+			}
+		})
 	}
 	mustLeaveNoProcess(t, "sshd")
 }
