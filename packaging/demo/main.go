@@ -1,6 +1,6 @@
 // The demo: an operator logs in over SSH, activates his phone in that first
-// login and gives codes from then on, with the real daemon, module, CLI, sshd and
-// ssh, on a stage that leaves nothing behind.
+// login, writes recovery codes down in the next and gives codes from then on, with
+// the real daemon, module, CLI, sshd and ssh, on a stage that leaves nothing behind.
 package main
 
 import (
@@ -70,9 +70,17 @@ func play(logs *bytes.Buffer) error {
 	if err != nil {
 		return err
 	}
-	say("The phone shows a code. %s logs in with password and Security Code, as every day.", operator)
+	say("The phone shows a code. In the next login %s is offered recovery codes for a lost phone, and writes them down.", operator)
 	code, err := phone.code(time.Now())
 	if err != nil {
+		return err
+	}
+	made, err := writeDown(code)
+	if err != nil {
+		return err
+	}
+	say("From then on %s logs in with password and Security Code, and is told what happened since the last login.", operator)
+	if code, err = phone.code(time.Now().Add(period)); err != nil { // which is good already
 		return err
 	}
 	daily, err := logIn(code, true)
@@ -97,6 +105,7 @@ func play(logs *bytes.Buffer) error {
 		return writePictures(folder, map[string][]session{
 			"login.svg":         {daily, replayed, guessed},
 			"masuk-pertama.svg": {first},
+			"kode-cadangan.svg": {made},
 			"masuk-harian.svg":  {daily},
 			"kode-salah.svg":    {guessed},
 		})

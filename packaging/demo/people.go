@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +47,8 @@ const (
 	passwordPrompt = `Password: $`
 	codePrompt     = `Security Code \(.*\): $`
 	confirmPrompt  = `Ketik 6 angka dari HP \(.*\): $`
+	recoveryOffer  = `Buat kode cadangan sekarang.*: $`
+	provePrompt    = `Ketik kode cadangan nomor \d .*: $`
 )
 
 var groupsOfFour = regexp.MustCompile(`(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}`)
@@ -89,6 +92,39 @@ func awaitFreshCode() {
 	if next := now.Truncate(period).Add(period); next.Sub(now) < period/6 {
 		time.Sleep(next.Sub(now))
 	}
+}
+
+var (
+	codeLine = regexp.MustCompile(`(?m)^\d\) ([0-9A-Z-]+)\r?$`)
+	askedFor = regexp.MustCompile(`nomor (\d)`)
+)
+
+// writeDown is the operator in his second login, who takes the offer of recovery
+// codes, and types the one that he is asked for off his paper.
+func writeDown(code string) (session, error) {
+	t, err := stage.Open(os.Stdout, ssh())
+	if err != nil {
+		return "", err
+	}
+	defer t.Close()
+	for _, step := range [][2]string{{passwordPrompt, stage.Password}, {codePrompt, code}, {recoveryOffer, "y"}} {
+		if err := enterAt(t, step[0], step[1]); err != nil {
+			return "", err
+		}
+	}
+	seen, err := t.Wait(provePrompt)
+	if err != nil {
+		return "", err
+	}
+	paper := codeLine.FindAllStringSubmatch(seen, -1)
+	number, err := strconv.Atoi(askedFor.FindStringSubmatch(seen[strings.LastIndexByte(seen, '\n')+1:])[1])
+	if err != nil || number < 1 || number > len(paper) {
+		return "", fmt.Errorf("asked for code %d, of %d on the screen", number, len(paper))
+	}
+	if err := errors.Join(t.Enter(paper[number-1][1]), mustEnd(t, 0)); err != nil {
+		return "", err
+	}
+	return sessionOf(t), nil
 }
 
 // logIn is somebody who knows the password, and types a code. It demands that
