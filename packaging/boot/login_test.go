@@ -170,7 +170,7 @@ func TestAHostileEnvironmentChangesNothing(t *testing.T) {
 					t.Errorf("%s with %v: in by a wrong code: %s", service, environment, said)
 				}
 				said, _ := o.escalate(service, who, whom, password+"\n"+code+"\n", environment...)
-				if !strings.HasSuffix(said, "in as "+whom) || strings.Contains(said, "evil") || strings.Contains(said, "calling init") {
+				if !strings.Contains(said, "in as "+whom) || strings.Contains(said, "evil") || strings.Contains(said, "calling init") {
 					t.Errorf("%s with %v: %s", service, environment, said)
 				}
 			}
