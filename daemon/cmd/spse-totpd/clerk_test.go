@@ -185,7 +185,7 @@ func TestAClerkResetsAndThePersonActivates(t *testing.T) {
 		t.Fatal(err)
 	}
 	phone.sees("digits on the phone")
-	phone.types(person{t, "budi", secret}.code(0))
+	phone.types(person{t: t, name: "budi", secret: secret}.code(0))
 	phone.sees("Active.")
 	phone.leaves(0)
 	a, err := ask[control.Account](o.bench, http.MethodGet, control.PathAccount, "budi", nil)
