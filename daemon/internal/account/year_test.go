@@ -228,12 +228,12 @@ func (s *tally) add(other tally) {
 	s.broken += other.broken
 }
 
-// lives lives so many days or, in a long run, twenty years, each for itself.
-func lives(t *testing.T, days int, with func(*life)) (sum tally) {
+// lives lives so many days or, in a long run, so many years, each for itself.
+func lives(t *testing.T, days, years int, with func(*life)) (sum tally) {
 	t.Helper()
 	count := 1
 	if long {
-		count, days = 20, 365
+		count, days = years, 365
 	}
 	for seed := range count {
 		l := newLife(t, uint64(seed))
@@ -248,8 +248,8 @@ func lives(t *testing.T, days int, with func(*life)) (sum tally) {
 // type two codes in a row, and no more.
 func TestAYearOfGuessesFromElsewhere(t *testing.T) {
 	const mostCodes = 2.2
-	for _, c := range []struct{ logins, days int }{{1, 730}, {5, 200}, {20, 100}} {
-		sum := lives(t, c.days, func(l *life) {
+	for _, c := range []struct{ logins, days, years int }{{1, 730, 20}, {5, 200, 5}, {20, 100, 3}} {
+		sum := lives(t, c.days, c.years, func(l *life) {
 			l.logins, l.typos = c.logins, 0.05
 			l.attack(abroad)
 		})
@@ -270,7 +270,7 @@ func TestAYearOfGuessesFromElsewhere(t *testing.T) {
 // lets in, and a changed password ends it. The threat model says so.
 func TestAYearOfGuessesFromTheOwnersAddress(t *testing.T) {
 	for _, logins := range []int{1, 5, 20} {
-		sum := lives(t, 100/logins, func(l *life) {
+		sum := lives(t, 100/logins, 1, func(l *life) {
 			l.logins, l.typos = logins, 0.05
 			l.attack(office)
 		})
@@ -288,7 +288,7 @@ func TestYearsOfNobodyGuessing(t *testing.T) {
 		days  int // a week
 		oneOf int // logins, in which the owner may be guarded; 0 for a figure that is only printed
 	}{{5, 1000}, {7, 0}} {
-		sum := lives(t, 365, func(l *life) { l.logins, l.typos, l.daysAWeek = 20, 0.08, c.days })
+		sum := lives(t, 365, 10, func(l *life) { l.logins, l.typos, l.daysAWeek = 20, 0.08, c.days })
 		t.Logf("nobody guesses, 20 logins on %d days a week, 8 %% typos: %v", c.days, sum)
 		if c.oneOf > 0 && sum.guarded*c.oneOf >= sum.logins {
 			t.Errorf("guarded in %d of %d logins, want fewer than 1 of %d", sum.guarded, sum.logins, c.oneOf)
@@ -329,7 +329,7 @@ func (w *typist) wrong(l *life, now time.Time) totp.Typed {
 func TestWhatIsCountedIsWhatIsTyped(t *testing.T) {
 	minutes := 10
 	if long {
-		minutes = 12 * 60
+		minutes = 3 * 60
 	}
 	for _, from := range []Source{abroad, office} {
 		counted := newLife(t, 1)
