@@ -40,7 +40,7 @@ func (o *outcome) add(wrong bool, err error, took time.Duration, who string) {
 		o.rightIn++
 	case !wrong:
 		o.rightOut++
-		o.faults = append(o.faults, fmt.Sprintf("%s: %v", who, err))
+		o.faults = append(o.faults, fmt.Sprintf("%s: %v; %v", who, err, theFleet.events.of(who)))
 	}
 }
 
