@@ -37,9 +37,9 @@ func hiddenValues(t *testing.T) map[string]struct{ value, pointer any } {
 	}
 	return map[string]struct{ value, pointer any }{
 		"LongCode": {long, &long},
-		"Secret": {secret, &secret},
-		"Typed":  {typed, &typed},
-		"Code":   {code, &code},
+		"Secret":   {secret, &secret},
+		"Typed":    {typed, &typed},
+		"Code":     {code, &code},
 	}
 }
 
