@@ -149,7 +149,9 @@ func (s *Service) advice(name string, a account.Account, trueReasons bool) []str
 	}
 	last, refused := newest(unanswered(a))
 	if !a.Active() {
-		advice = append(advice, s.howToActivate(name, a))
+		if !trueReasons || !a.Issued.Good(s.Now()) { // an open code was told of above
+			advice = append(advice, s.howToActivate(name, a))
+		}
 		if refused && trueReasons && last.Reason == account.UnknownCode {
 			advice = append(advice, texts.UnknownCode())
 		}

@@ -311,3 +311,19 @@ func TestListsAreNeverNull(t *testing.T) {
 		}
 	})
 }
+
+// A clerk who has just given a code is not told to give one.
+func TestAnOpenCodeIsNoReasonForAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		d.activate(root, "budi")
+		good[Issued](d, root, postReset, "budi", Justification{Reason: "HP hilang"})
+		a := good[Account](d, root, getAccount, "budi", nil)
+		if len(a.Advice) != 1 || !strings.Contains(a.Advice[0], "activation code") {
+			t.Errorf("advice %q", a.Advice)
+		}
+		time.Sleep(resetValid)
+		if a = good[Account](d, root, getAccount, "budi", nil); !strings.Contains(strings.Join(a.Advice, "\n"), "spse-totp issue budi") {
+			t.Errorf("once it is over: %q", a.Advice)
+		}
+	})
+}
