@@ -152,27 +152,24 @@ func (o *office) sealElsewhere() error {
 	return errors.Join(o.seal(o.keyset), os.Rename(key+".ours", key))
 }
 
-// With a configuration that does not parse the daemon does not start, says
-// which line to mend, and keeps the sockets.
+// With a configuration that does not parse, and no copy of the one taken last,
+// the daemon does not start, says which line to mend, and keeps the sockets.
 func TestStartedWithABadConfiguration(t *testing.T) {
 	everywhere(t, func(t *testing.T, o *office) {
 		o.mustWork(t)
-		path := o.Path(config)
-		right, err := os.ReadFile(path)
+		right, err := os.ReadFile(o.Path(config))
 		if err != nil {
 			t.Fatal(err)
 		}
+		configure := o.configurable(t)
 		mark := o.mark(t)
-		if err := os.WriteFile(path, []byte("contact = 291\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		configure("contact = 291\n", 0o644)
+		o.run(t, "rm", state+"/last-good.toml")
 		o.kill(t)
 		o.mustRefuse(t, "a bad configuration")
 		o.awaitEntry(t, mark, "MESSAGE", "error: "+config+":1: ")
-		o.awaitEntry(t, mark, "MESSAGE", "hint: mend that line")
-		if err := os.WriteFile(path, right, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		o.awaitEntry(t, mark, "MESSAGE", "hint: correct it, then look again: spse-totp config check")
+		configure(string(right), 0o644)
 		o.awaitDaemon(t, 0)
 		o.mustWork(t)
 		mustBeSockets(t, o)

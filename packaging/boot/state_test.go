@@ -16,15 +16,18 @@ import (
 	"spse-totp/pamclient/hosts/people"
 )
 
-// With no room left logins are refused, and the journal says what to do; once
-// that is done they work, with nothing started again.
+// With no room left at the start logins are refused, and the journal says what to
+// do; once that is done they work, with nothing started again. (A daemon that
+// runs has taken the room that logins need.)
 func TestAFullDisk(t *testing.T) {
 	everywhere(t, func(t *testing.T, o *office) {
 		d := o.onADiskOfItsOwn(t)
-		pid, mark := o.daemon(), o.mark(t)
+		o.run(t, "systemctl", "stop", unit)
+		mark := o.mark(t)
 		o.run(t, "sh", "-c", "! dd if=/dev/zero of="+state+"/fill bs=1k 2>/dev/null")
 		d.mustRefuse(t, "nothing can be written")
 		d.mustAlarm(t, mark, "make room on the disk of the state directory")
+		pid := o.daemon()
 		o.run(t, "rm", state+"/fill")
 		d.mustHeal(t)
 		if o.daemon() != pid {

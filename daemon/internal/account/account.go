@@ -52,7 +52,7 @@ type Account struct {
 	// Phone is the authenticator; its zero value means not activated.
 	Phone Phone
 
-	// WasActive says that the account was activated at least once. A reset
+	// WasActive says that the account was activated at least once, or reset. A reset
 	// leaves it, so that a later activation can ask for more than a password.
 	WasActive bool
 

@@ -127,13 +127,15 @@ func (p Phone) read(typed totp.Typed, now time.Time) (sighting, Reason) {
 }
 
 // Reset takes the phone away, as after a loss, and every code and uid with it.
-// The month's failures, the refusals, Disabled and WasActive stay: whoever
+// From now on the password alone activates nothing, whether there was a phone or
+// not. The month's failures, the refusals and Disabled stay: whoever
 // forces a reset gains nothing by it.
 func Reset(a Account, next Generation, by Source, now time.Time) Account {
 	a.Phone = Phone{}
 	a.Recovery = RecoverySet{}
 	a.Issued = IssuedCode{}
 	a.Owners = nil
+	a.WasActive = true
 	a.Failures.Run = 0
 	a.Generation = next
 	return a.happen(WasReset, Try{Source: by, Now: now})

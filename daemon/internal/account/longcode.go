@@ -148,7 +148,11 @@ func Issue(a Account, code totp.LongCode, salt Salt, valid time.Duration, once b
 		Salt: salt, Digest: digest(salt, code),
 		At: now, Valid: min(valid, MaxIssuedValid), Once: once,
 	}
-	return a.happen(CodeIssued, Try{Source: by, Now: now})
+	change := CodeIssued
+	if once {
+		change = OnceIssued
+	}
+	return a.happen(change, Try{Source: by, Now: now})
 }
 
 // RecoveryOffer is new recovery codes that are being shown to a person. They are

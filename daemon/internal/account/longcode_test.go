@@ -188,7 +188,7 @@ func TestRecoveryCodesShownTwice(t *testing.T) {
 // After a reset whoever knows the password may not be the owner.
 func TestThePasswordAloneActivatesOnlyTheFirstTime(t *testing.T) {
 	o := offer(t, "next")
-	for name, a := range map[string]Account{"active": activated(t), "reset": Reset(activated(t), 2, root, noon), "disabled": SetDisabled(Account{Version: 1}, true, 2)} {
+	for name, a := range map[string]Account{"active": activated(t), "reset": Reset(activated(t), 2, root, noon), "reset, and never active": Reset(Account{Version: 1}, 2, root, noon), "disabled": SetDisabled(Account{Version: 1}, true, 2)} {
 		o.Generation = a.Generation
 		if _, outcome := Confirm(a, o, []totp.Typed{codeOf(t, o, noon, 0)}, Try{Source: office, Now: noon}, 3); outcome.Accepted {
 			t.Errorf("%s: activated", name)
@@ -226,5 +226,31 @@ func TestTellLeavesOutWhatTheOwnerDid(t *testing.T) {
 	_, news := Tell(a, office)
 	if len(news.Refusals) != 2 || news.Refusals[0].Source != abroad || news.Refusals[1].Reason != Wrong {
 		t.Errorf("told %+v", news.Refusals)
+	}
+}
+
+// Whoever gives codes cannot push a reset out of what the owner is told, and of
+// wrong codes from many places their number is told.
+func TestNothingIsPushedOutOfTheNews(t *testing.T) {
+	a := Reset(activated(t), 2, root, noon)
+	for range 20 {
+		code, err := totp.NewLongCode(totp.Issued)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a = Issue(a, code, NewSalt(), time.Hour, false, root, noon)
+	}
+	_, news := Tell(a, office)
+	if n := len(news.Happened); n < 2 || news.Happened[n-2].Change != WasReset || news.Happened[n-1].Change != CodeIssued {
+		t.Errorf("told of %v", news.Happened)
+	}
+	a = activated(t)
+	o := Offer{Secret: a.Phone.Secret, Params: a.Phone.Params}
+	for i := range 12 {
+		source := LoginSource("sshd", "192.0.2."+string(rune('0'+i%10)), "")
+		a, _ = Attempt(a, Try{Typed: codeOf(t, o, noon, 500), Source: source, Now: noon.Add(time.Duration(i) * time.Second)}, Limits{})
+	}
+	if _, news = Tell(a, office); news.Wrong != 12 {
+		t.Errorf("told of %d wrong codes", news.Wrong)
 	}
 }

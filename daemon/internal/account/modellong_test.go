@@ -72,7 +72,17 @@ func (l *longModel) activated(t *rapid.T, before, after Account, offer Offer, ow
 	}
 	l.active, l.was, l.spent = true, true, after.Issued.Spent
 	l.accepted(owner)
-	l.happened = append(l.happened, map[bool]Change{true: ActivatedByIssued, false: Activated}[spends])
+	l.happen(map[bool]Change{true: ActivatedByIssued, false: Activated}[spends])
+}
+
+// happen keeps what the owner has not been told, as long as there is room: of
+// issued codes the last.
+func (l *longModel) happen(change Change) {
+	if change.isIssue() {
+		l.happened = slices.DeleteFunc(l.happened, Change.isIssue)
+	}
+	l.happened = append(l.happened, change)
+	l.happened = l.happened[max(0, len(l.happened)-maxHappened):]
 }
 
 func (l *longModel) accepted(owner Owner) {
@@ -86,8 +96,9 @@ func (l *longModel) wasReset() {
 	if l.issued != nil {
 		l.lapsed = append(l.lapsed, l.issued.Reveal())
 	}
+	l.was = true // the password alone no longer leads to a phone
 	l.active, l.recovery, l.issued, l.owners, l.spent, l.salt = false, nil, nil, nil, false, Salt{}
-	l.happened = append(l.happened, WasReset)
+	l.happen(WasReset)
 }
 
 // checkTry holds for every attempt, by whatever code.
@@ -121,7 +132,7 @@ func (m *machine) Issue(t *rapid.T) {
 	l.issued, l.at, l.spent = &code, m.now, false
 	l.once = rapid.Bool().Draw(t, "once")
 	m.a = Issue(m.a, code, l.salt, 24*time.Hour, l.once, root, m.now)
-	l.happened = append(l.happened, CodeIssued)
+	l.happen(map[bool]Change{true: OnceIssued, false: CodeIssued}[l.once])
 }
 
 // TypeLong types a code that is good, spent, void or nobody's.
@@ -165,11 +176,11 @@ func (m *machine) TypeLong(t *rapid.T) {
 	m.run, m.noted = 0, nil
 	if isRecovery {
 		l.recovery[text] = true
-		l.happened = append(l.happened, RecoveryUsed)
+		l.happen(RecoveryUsed)
 		return
 	}
 	l.spent = true
-	l.happened = append(l.happened, OnceUsed)
+	l.happen(OnceUsed)
 }
 
 // OfferRecovery shows new recovery codes.
@@ -207,7 +218,7 @@ func (m *machine) ConfirmRecovery(t *rapid.T) {
 	for _, code := range l.offer.Codes {
 		l.recovery[code.Reveal()] = false
 	}
-	l.happened = append(l.happened, RecoveryMade)
+	l.happen(RecoveryMade)
 }
 
 // Tell tells the owner what happened: each thing once, and nothing is lost by it.
@@ -215,7 +226,7 @@ func (m *machine) Tell(t *rapid.T) {
 	before := m.a
 	after, news := Tell(before, sources[0])
 	m.a = after
-	untold := m.long.happened[max(0, len(m.long.happened)-maxHappened):]
+	untold := m.long.happened
 	var told []Change
 	for _, h := range news.Happened {
 		told = append(told, h.Change)

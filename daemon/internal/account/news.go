@@ -29,7 +29,11 @@ const (
 	RecoveryMade Change = 6
 	// RecoveryUsed: one of them let in.
 	RecoveryUsed Change = 7
+	// OnceIssued: root gave a code that lets in by itself.
+	OnceIssued Change = 8
 )
+
+func (c Change) isIssue() bool { return c == CodeIssued || c == OnceIssued }
 
 var changeNames = map[Change]string{
 	Activated:         "activated",
@@ -39,6 +43,7 @@ var changeNames = map[Change]string{
 	OnceUsed:          "once-used",
 	RecoveryMade:      "recovery-made",
 	RecoveryUsed:      "recovery-used",
+	OnceIssued:        "once-issued",
 }
 
 // String is the word used in JSON.
@@ -57,8 +62,14 @@ type Happening struct {
 	Told   bool // to the owner
 }
 
+// happen adds a change. A new issued code voids the last one and takes its place
+// here, so that whoever gives codes pushes nothing else out.
 func (a Account) happen(change Change, try Try) Account {
-	a.Happened = append(slices.Clone(a.Happened), Happening{Change: change, At: try.Now, Source: try.Source})
+	a.Happened = slices.Clone(a.Happened)
+	if change.isIssue() {
+		a.Happened = slices.DeleteFunc(a.Happened, func(h Happening) bool { return h.Change.isIssue() })
+	}
+	a.Happened = append(a.Happened, Happening{Change: change, At: try.Now, Source: try.Source})
 	a.Happened = a.Happened[max(0, len(a.Happened)-maxHappened):]
 	return a
 }
@@ -67,6 +78,9 @@ func (a Account) happen(change Change, try Try) Account {
 type News struct {
 	// Refusals are attempts that failed, Count being those not told of.
 	Refusals []Refusal
+	// Wrong is how many wrong codes there were since a code was last accepted,
+	// from wherever: of a guesser with many addresses the rows keep a part.
+	Wrong    uint32
 	Happened []Happening
 }
 
@@ -78,7 +92,7 @@ func (n News) IsZero() bool { return len(n.Refusals) == 0 && len(n.Happened) == 
 // refused at the owner's own place only wrong codes are told: the rest is the
 // owner's own waiting for the next code.
 func Tell(a Account, here Source) (Account, News) {
-	var news News
+	news := News{Wrong: a.Failures.Run}
 	a.Refusals, a.Happened = slices.Clone(a.Refusals), slices.Clone(a.Happened)
 	for i := range a.Refusals {
 		row := &a.Refusals[i]

@@ -82,6 +82,9 @@ type Event struct {
 	Why    string // the reason that a person gave
 	Letter string // the number of the letter that asked for it
 
+	// BreakGlass says that somebody is let in without a phone, or will be.
+	BreakGlass bool
+
 	Message string // for what is not about an account
 	Hint    string // what to do now
 }
@@ -212,6 +215,9 @@ func (e Event) fields() map[string]string {
 	if e.Reason != "" {
 		fields["SPSE_TOTP_VERDICT"] = e.verdict()
 	}
+	if e.BreakGlass {
+		fields["SPSE_TOTP_BREAK_GLASS"] = "1"
+	}
 	for name, value := range map[string]string{
 		"SPSE_TOTP_REASON": e.Reason, "SPSE_TOTP_SERVICE": e.Service, "SPSE_TOTP_RHOST": e.RHost,
 		"SPSE_TOTP_TTY": e.TTY, "SPSE_TOTP_CALLER": e.Caller, "SPSE_TOTP_BY": e.By, "SPSE_TOTP_WHY": e.Why,
@@ -270,7 +276,7 @@ func (e Event) priority() journal.Priority {
 	switch {
 	case e.Kind == Alarm, e.Kind == Fallback:
 		return journal.PriAlert
-	case e.Kind == Created:
+	case e.Kind == Created, e.BreakGlass:
 		return journal.PriWarning
 	case e.Kind == Service, e.Kind == Recovery, e.Accepted:
 		return journal.PriInfo

@@ -33,7 +33,7 @@ func (s *Service) reset(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	var warned []string
-	a, err := s.change(ctx, r, audit.Reset, why, func(a account.Account, next account.Generation) account.Account {
+	a, err := s.change(ctx, r, audit.Event{Kind: audit.Reset, Hint: grant.hint()}, why, func(a account.Account, next account.Generation) account.Account {
 		warned = nil
 		if a.Guarded(s.Now()) {
 			warned = []string{s.Office().Texts.GuessedFirst(guesser(a))}
@@ -65,7 +65,7 @@ func (s *Service) issue(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.change(ctx, r, audit.Issue, body.Justification, func(a account.Account, _ account.Generation) account.Account {
+	a, err := s.change(ctx, r, audit.Event{Kind: audit.Issue, Hint: grant.hint(), BreakGlass: body.Once}, body.Justification, func(a account.Account, _ account.Generation) account.Account {
 		return grant.give(a)
 	})
 	if err != nil {
@@ -87,6 +87,15 @@ type grant struct {
 func (s *Service) newGrant(r request, valid time.Duration, once bool) (grant, error) {
 	code, err := totp.NewLongCode(totp.Issued)
 	return grant{code: code, salt: account.NewSalt(), valid: valid, once: once, by: account.ControlSource(r.caller.UID), at: s.Now()}, err
+}
+
+// hint says in the journal what the code is for, and till when.
+func (g grant) hint() string {
+	until := g.at.Add(g.valid).UTC().Format(time.RFC3339)
+	if g.once {
+		return "break-glass: a code that lets in once, without a phone, until " + until
+	}
+	return "a code that leads to a new phone, until " + until
 }
 
 func (g grant) give(a account.Account) account.Account {
@@ -119,7 +128,7 @@ func (s *Service) setDisabled(ctx context.Context, r request, kind audit.Kind, d
 	if err := r.body(&why); err != nil {
 		return nil, err
 	}
-	a, err := s.change(ctx, r, kind, why, func(a account.Account, next account.Generation) account.Account {
+	a, err := s.change(ctx, r, audit.Event{Kind: kind}, why, func(a account.Account, next account.Generation) account.Account {
 		return account.SetDisabled(a, disabled, next)
 	})
 	if err != nil {
@@ -129,9 +138,11 @@ func (s *Service) setDisabled(ctx context.Context, r request, kind audit.Kind, d
 }
 
 // change is an administrator's change of an account. Only a disable and an issued
-// code make a record where there is none, and only for a user there is.
-func (s *Service) change(ctx context.Context, r request, kind audit.Kind, why Justification, apply func(account.Account, account.Generation) account.Account) (account.Account, error) {
-	why, err := checked(why, kind == audit.Reset || kind == audit.Issue)
+// code make a record where there is none, and only for a user there is. The event
+// tells of it, once it is complete.
+func (s *Service) change(ctx context.Context, r request, event audit.Event, why Justification, apply func(account.Account, account.Generation) account.Account) (account.Account, error) {
+	kind := event.Kind
+	why, err := checked(r, why, kind == audit.Reset || kind == audit.Issue)
 	if err != nil {
 		return account.Account{}, err
 	}
@@ -152,9 +163,9 @@ func (s *Service) change(ctx context.Context, r request, kind audit.Kind, why Ju
 	if missing {
 		return account.Account{}, noAccount()
 	}
-	s.Events.Record(audit.Event{
-		Kind: kind, Account: id, Version: a.Version, Caller: r.caller.String(), By: why.By, Why: why.Reason, Letter: why.Letter,
-	})
+	event.Account, event.Version, event.Caller = id, a.Version, r.caller.String()
+	event.By, event.Why, event.Letter = why.By, why.Reason, why.Letter
+	s.Events.Record(event)
 	return a, nil
 }
 
@@ -185,10 +196,13 @@ func justification(r request, reasonWanted bool) (Justification, error) {
 	if err := r.body(&why); err != nil {
 		return Justification{}, err
 	}
-	return checked(why, reasonWanted)
+	return checked(r, why, reasonWanted)
 }
 
-func checked(why Justification, reasonWanted bool) (Justification, error) {
+func checked(r request, why Justification, reasonWanted bool) (Justification, error) {
+	if r.as != asRoot {
+		why.By = "" // the kernel tells who it is, and a name would be his own word
+	}
 	why.Reason, why.Letter = strings.TrimSpace(why.Reason), strings.TrimSpace(why.Letter)
 	switch {
 	case why.Reason == "" && reasonWanted:

@@ -123,8 +123,11 @@ func (m *memory) AcceptClock(_ context.Context, now time.Time) error {
 }
 
 // directory is Users; its error is an NSS that does not answer, groupsErr an
-// /etc/group that cannot be read.
-type directory struct{ err, groupsErr error }
+// /etc/group that cannot be read, lost a user whom it does not return.
+type directory struct {
+	err, groupsErr error
+	lost           string
+}
 
 // InAny knows that admin alone is in sudo.
 func (d *directory) InAny(_ context.Context, name string, groups []string) (bool, error) {
@@ -133,7 +136,7 @@ func (d *directory) InAny(_ context.Context, name string, groups []string) (bool
 
 func (d *directory) UID(_ context.Context, name string) (uint32, bool, error) {
 	uid, found := users[name]
-	return uid, found, d.err
+	return uid, found && name != d.lost, d.err
 }
 
 // diary keeps events.

@@ -60,6 +60,7 @@ func TestAnIssuedCodeForAnActiveAccount(t *testing.T) {
 		want := audit.Event{
 			Kind: audit.Issue, Account: account.Host("budi"), Version: d.account("budi").Version,
 			Caller: clerk.String(), Why: "HP hilang", Letter: "027/10",
+			Hint: "a code that leads to a new phone, until " + issued.Until.UTC().Format(time.RFC3339),
 		}
 		if last != want {
 			t.Errorf("event %+v, want %+v", last, want)
@@ -205,5 +206,49 @@ func TestAResetTellsOfAGuesser(t *testing.T) {
 		if issued.Account.Failures != 0 || issued.Account.FailuresMonth != 12 {
 			t.Errorf("failures %+v", issued.Account)
 		}
+	})
+}
+
+// Break-glass is told of in the journal when it is given, and is root's.
+func TestTheJournalTellsOfBreakGlass(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		request := issue(time.Hour)
+		request.Once = true
+		good[Issued](d, root, postIssue, "budi", request)
+		last := d.diary.events[len(d.diary.events)-1]
+		if !last.BreakGlass || !strings.HasPrefix(last.Hint, "break-glass: ") {
+			t.Errorf("event %+v", last)
+		}
+		a := good[Account](d, root, getAccount, "budi", nil)
+		if a.Happened[0].Change != "once-issued" || !strings.Contains(strings.Join(a.Advice, "\n"), "one-time code") {
+			t.Errorf("status says %v, %q", a.Happened, a.Advice)
+		}
+	})
+}
+
+// Who else than root says that he logged in as somebody is not believed.
+func TestAClerkIsWhomTheKernelNames(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		request := issue(time.Hour)
+		request.By = "admin"
+		good[Issued](d, clerk, postIssue, "budi", request)
+		if last := d.diary.events[len(d.diary.events)-1]; last.By != "" || last.Caller != clerk.String() {
+			t.Errorf("event %+v", last)
+		}
+		good[Issued](d, root, postIssue, "budi", request)
+		if last := d.diary.events[len(d.diary.events)-1]; last.By != "admin" {
+			t.Errorf("root's event %+v", last)
+		}
+	})
+}
+
+// An administrator whom a directory server does not return is one all the same.
+func TestAnAdministratorWhomNSSDoesNotReturn(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		d.activate(root, "admin")
+		d.nss.lost = "admin"
+		d.refuse(clerk, postReset, "admin", Justification{Reason: "HP hilang"}, ProblemNotAllowed)
+		d.refuse(clerk, getAccount, "admin", nil, ProblemNotAllowed)
+		d.refuse(clerk, getAccount, "nobody-of-that-name", nil, ProblemNoAccount)
 	})
 }

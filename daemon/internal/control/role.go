@@ -43,14 +43,12 @@ func (s *Service) isHelpdesk(caller Caller) bool {
 }
 
 // inReach says whether the helpdesk may help that user: never root, nor an
-// administrator, by whom it would become one itself. A name that is no user's is
-// in reach, so that a typing error is called one.
+// administrator, by whom it would become one itself, also one whom NSS does not
+// return at the moment. Any other name that is no user's is in reach, so that a
+// typing error is called one.
 func (s *Service) inReach(ctx context.Context, name string, uid uint32, isUser bool) bool {
-	if !isUser {
-		return name != ""
-	}
 	administers, err := s.Users.InAny(ctx, name, s.Office().Administrators)
-	return err == nil && !administers && uid != 0
+	return err == nil && !administers && name != "" && !(isUser && uid == 0)
 }
 
 // may is the one place that decides who may what.

@@ -158,7 +158,10 @@ func (s *Service) advice(name string, a account.Account, trueReasons bool) []str
 		return advice
 	}
 	if trueReasons && a.Guarded(s.Now()) {
-		advice = append(advice, texts.Guessing(guesser(a)), texts.TwoCodes())
+		advice = append(advice, texts.Guessing(guesser(a)))
+		if !a.Locked(s.Office().Limits) {
+			advice = append(advice, texts.TwoCodes())
+		}
 	}
 	if d := drift(a); d >= time.Minute || d <= -time.Minute {
 		advice = append(advice, texts.PhoneOff(d))
@@ -186,7 +189,7 @@ func (s *Service) obstacles(name string, a account.Account) []string {
 		said = append(said, texts.ForeignUID(name))
 	}
 	if a.Issued.Good(s.Now()) {
-		said = append(said, texts.IssuedOpen(a.Issued.At.Add(a.Issued.Valid)))
+		said = append(said, texts.IssuedOpen(a.Issued.At.Add(a.Issued.Valid), a.Issued.Once))
 	}
 	return said
 }

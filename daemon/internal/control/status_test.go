@@ -327,3 +327,19 @@ func TestAnOpenCodeIsNoReasonForAnother(t *testing.T) {
 		}
 	})
 }
+
+// Where the office locks, two codes in a row do not let in.
+func TestALockedAccountIsNotToldToTypeTwoCodes(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		d.limits.LockAfter = 10
+		d.activate(root, "budi")
+		d.edit("budi", func(a *account.Account) {
+			refusedFor(account.Wrong, 10)(a)
+			a.Failures.Run = 10
+		})
+		a := good[Account](d, root, getAccount, "budi", nil)
+		if said := strings.Join(a.Advice, "\n"); !a.Locked || strings.Contains(said, "two codes in a row") || !strings.Contains(said, "spse-totp issue budi") {
+			t.Errorf("advice %q", a.Advice)
+		}
+	})
+}

@@ -206,6 +206,7 @@ func (s *Service) attempt(ctx context.Context, c *conversation, answer protocol.
 	}
 	j := judged{event: c.event(outcome.Reason.String()), reason: outcome.Reason, account: after, news: news}
 	j.event.Accepted, j.event.Version, j.event.Hint = outcome.Accepted, after.Version, hints[outcome.Reason]
+	j.event.BreakGlass = outcome.Reason == account.AcceptedOnce
 	if outcome.Accepted {
 		j.verdict = protocol.Accepted
 	}

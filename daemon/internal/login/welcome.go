@@ -53,12 +53,16 @@ func (s *Service) tellNews(c *conversation, news account.News) error {
 func (s *Service) newsLines(news account.News) []string {
 	texts := s.texts()
 	var lines []string
+	var named uint32
 	for _, row := range news.Refusals {
 		tell := texts.NewsRefused
 		if row.Reason == account.Wrong {
-			tell = texts.NewsWrong
+			tell, named = texts.NewsWrong, named+row.Count
 		}
 		lines = append(lines, tell(int(row.Count), row.Source.From(), row.Last))
+	}
+	if news.Wrong > named {
+		lines = append(lines, texts.NewsWrongAll(int(news.Wrong)))
 	}
 	if len(news.Refusals) > 0 {
 		lines = append(lines, texts.NewsGuessed())

@@ -31,7 +31,7 @@ func TestThePagesQuoteTheTexts(t *testing.T) {
 	mustQuote(t, "helpdesk.md", []string{
 		texts.PhoneOff(-270 * time.Second), texts.PhoneOff(90 * time.Second), texts.LookAtPhone(), texts.WaitForNext(), texts.NoCodeTyped(6),
 		texts.TwoCodes(), texts.Guessing("203.0.113.9"), texts.Disabled("budi"), texts.Activate("budi"), texts.ActivateByIssued("budi"),
-		texts.UnknownCode(), texts.ExpiredCode("budi"), texts.IssuedOpen(at.Add(24*time.Hour + 19*time.Minute)), texts.WasReset("budi"),
+		texts.UnknownCode(), texts.ExpiredCode("budi"), texts.IssuedOpen(at.Add(24*time.Hour+19*time.Minute), false), texts.WasReset("budi"),
 		texts.Locked("budi"), texts.ForeignUID("budi"), texts.ClockBehind(),
 	})
 }

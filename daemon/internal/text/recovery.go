@@ -74,6 +74,12 @@ func (t Texts) NewsWrong(count int, source string, last time.Time) string {
 	return t.news(t.set.newsWrong, count, source, last)
 }
 
+// NewsWrongAll tells how many wrong codes there were in all, where the places are
+// too many to name.
+func (t Texts) NewsWrongAll(count int) string {
+	return t.fill(t.set.newsWrongAll, "{count}", strconv.Itoa(count))
+}
+
 // NewsRefused tells of other logins that were refused.
 func (t Texts) NewsRefused(count int, source string, last time.Time) string {
 	return t.news(t.set.newsRefused, count, source, last)
@@ -100,6 +106,7 @@ func (t Texts) Changed(change Change, source string, at time.Time) string {
 		"reset":                    t.set.changeReset,
 		"code-issued":              t.set.changeIssued,
 		"once-used":                t.set.changeOnce,
+		"once-issued":              t.set.changeOnceIssued,
 		"recovery-made":            t.set.changeRecoveryMade,
 		"recovery-used":            t.set.changeRecoveryUsed,
 	}[change]
@@ -149,8 +156,12 @@ func (t Texts) ExpiredCode(user string) string { return t.fill(t.set.expiredCode
 func (t Texts) IssuedRefused() string { return t.fill(t.set.issuedRefused) }
 
 // IssuedOpen tells of an issued code that is good still.
-func (t Texts) IssuedOpen(until time.Time) string {
-	return t.fill(t.set.issuedOpen, "{time}", moment(until))
+func (t Texts) IssuedOpen(until time.Time, once bool) string {
+	text := t.set.issuedOpen
+	if once {
+		text = t.set.onceOpen
+	}
+	return t.fill(text, "{time}", moment(until))
 }
 
 // Locked tells what opens a locked account.

@@ -57,6 +57,7 @@ type set struct {
 	recoveryFew        string
 	onceUsed           string
 	newsWrong          string
+	newsWrongAll       string // {count}
 	newsRefused        string
 	newsGuessed        string
 	newsChanged        string
@@ -66,6 +67,7 @@ type set struct {
 	changeReset        string
 	changeIssued       string
 	changeOnce         string
+	changeOnceIssued   string
 	changeRecoveryMade string
 	changeRecoveryUsed string
 	readOut            string
@@ -73,6 +75,7 @@ type set struct {
 	guessedFirst       string
 	wasReset           string
 	issuedOpen         string
+	onceOpen           string // {time}
 	locked             string
 	foreignUID         string
 	clockBehind        string
@@ -165,6 +168,7 @@ var sets = map[Language]set{
 		onceUsed:      "Anda masuk dengan kode sekali pakai dari helpdesk. Login berikutnya meminta Security Code lagi.",
 
 		newsWrong:          "{count} kali kode salah dari {source}, terakhir {time}.",
+		newsWrongAll:       "Seluruhnya {count} kali kode salah sejak login terakhir.",
 		newsRefused:        "{count} kali login ditolak dari {source}, terakhir {time}.",
 		newsGuessed:        "Bukan Anda? Maka password Anda mungkin diketahui orang lain. Ganti sekarang: passwd",
 		newsChanged:        "Bukan Anda? Hubungi Helpdesk LPSE{contact}.",
@@ -174,6 +178,7 @@ var sets = map[Language]set{
 		changeReset:        "Security Code direset",
 		changeIssued:       "helpdesk memberi kode aktivasi",
 		changeOnce:         "login dengan kode sekali pakai dari helpdesk",
+		changeOnceIssued:   "administrator memberi kode sekali pakai",
 		changeRecoveryMade: "kode cadangan baru dibuat",
 		changeRecoveryUsed: "login dengan kode cadangan",
 
@@ -182,6 +187,7 @@ var sets = map[Language]set{
 		guessedFirst: "Ada yang menebak kode akun ini dari {source}: password harus diganti dahulu.",
 		wasReset:     "sudah direset: aktivasi memerlukan kode dari helpdesk: spse-totp issue {user}",
 		issuedOpen:   "ada kode aktivasi, berlaku sampai {time}",
+		onceOpen:     "ada kode sekali pakai dari administrator, berlaku sampai {time}",
 		locked:       "terkunci karena terlalu banyak kode salah: kode cadangan atau spse-totp issue {user} membukanya",
 		foreignUID:   "nama ini dahulu milik uid lain di server ini: kalau memang pegawai yang sama, spse-totp reset {user}",
 		clockBehind:  "jam server terlambat, kode ditolak: betulkan jam (timedatectl), atau kalau jam sudah benar: spse-totp clock accept",
@@ -271,6 +277,7 @@ var sets = map[Language]set{
 		onceUsed:      "You are in by a one-time code of the helpdesk. The next login asks for a Security Code again.",
 
 		newsWrong:          "Wrong codes: {count} from {source}, the last {time}.",
+		newsWrongAll:       "Wrong codes in all since the last login: {count}.",
 		newsRefused:        "Logins refused: {count} from {source}, the last {time}.",
 		newsGuessed:        "Not you? Then somebody else may know your password. Change it now: passwd",
 		newsChanged:        "Not you? Ask the LPSE helpdesk{contact}.",
@@ -280,6 +287,7 @@ var sets = map[Language]set{
 		changeReset:        "the Security Code was reset",
 		changeIssued:       "the helpdesk gave an activation code",
 		changeOnce:         "login by a one-time code of the helpdesk",
+		changeOnceIssued:   "an administrator gave a one-time code",
 		changeRecoveryMade: "new recovery codes were made",
 		changeRecoveryUsed: "login by a recovery code",
 
@@ -288,6 +296,7 @@ var sets = map[Language]set{
 		guessedFirst: "Somebody tries codes of this account from {source}: the password must be changed first.",
 		wasReset:     "was reset: activation takes a code of the helpdesk: spse-totp issue {user}",
 		issuedOpen:   "there is an activation code, good until {time}",
+		onceOpen:     "there is a one-time code of an administrator, good until {time}",
 		locked:       "locked by too many wrong codes: a recovery code or spse-totp issue {user} opens it",
 		foreignUID:   "the name was another uid's on this host: if it is the same person, spse-totp reset {user}",
 		clockBehind:  "the host's clock is behind, codes are refused: set it right (timedatectl), or if it is right now: spse-totp clock accept",
