@@ -59,13 +59,14 @@ type Account struct {
 	// Disabled is an administrator's word, apart from activation.
 	Disabled bool
 
-	// AcceptedAt is when a code was last accepted, by the host's clock.
+	// AcceptedAt is when a code was last accepted, by the host's clock; always
+	// later than the refusals that came before it.
 	AcceptedAt time.Time
 
 	Failures Failures
 
 	// Refusals are the last refused attempts, at most maxRefusals rows, one
-	// for each reason and source, in no order.
+	// for each reason and source, the newest last.
 	Refusals []Refusal
 
 	// Recovery are the recovery codes that the person keeps.

@@ -135,12 +135,25 @@ func (a Account) accept(try Try, reason Reason) (Account, Outcome) {
 	a.Phone.Noted = Note{}
 	a.Failures.Run = 0
 	a.AcceptedAt = try.Now
+	for _, row := range a.Refusals { // all of them are answered, whatever a clock wrote
+		a.AcceptedAt = later(a.AcceptedAt, row.Last.Add(recordedTo))
+	}
+	if !try.ClockBehind {
+		a = a.notAfter(try.Now)
+	}
 	a.Owners = bind(a.Owners, try.Owner)
 	return a, Outcome{Accepted: true, Reason: reason}
 }
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
 		return a
 	}
 	return b
@@ -179,33 +192,52 @@ func (a Account) refuse(try Try, reason Reason) (Account, Outcome) {
 	if a.Version == 0 || try.ClockBehind {
 		return a, Outcome{Reason: reason}
 	}
-	rows := slices.Clone(a.Refusals)
-	i := slices.IndexFunc(rows, func(r Refusal) bool {
-		return r.Reason == reason && r.Source == try.Source
-	})
+	a = a.notAfter(try.Now)
+	row := Refusal{Reason: reason, Source: try.Source}
+	i := slices.IndexFunc(a.Refusals, func(r Refusal) bool { return r.Reason == reason && r.Source == try.Source })
 	switch {
 	case i >= 0:
-	case len(rows) < maxRefusals:
-		rows = append(rows, Refusal{Reason: reason, Source: try.Source})
-		i = len(rows) - 1
-	default:
-		i = oldest(rows)
-		rows[i] = Refusal{Reason: reason, Source: try.Source}
+		row = a.Refusals[i]
+		a.Refusals = slices.Delete(a.Refusals, i, i+1)
+	case len(a.Refusals) == maxRefusals:
+		i = oldest(a.Refusals)
+		a.Refusals = slices.Delete(a.Refusals, i, i+1)
 	}
-	rows[i].Count, rows[i].Last = increment(rows[i].Count), try.Now
-	a.Refusals = rows
+	row.Count, row.Last = increment(row.Count), try.Now
+	a.Refusals = append(a.Refusals, row)
 	return a, Outcome{Reason: reason}
 }
 
-func oldest(rows []Refusal) int {
-	first := 0
-	for i, row := range rows {
-		wrong, firstWrong := row.Reason == Wrong, rows[first].Reason == Wrong
-		if !wrong && firstWrong || wrong == firstWrong && row.Last.Before(rows[first].Last) {
-			first = i
+// recordedTo is how exactly a record keeps times.
+const recordedTo = time.Second
+
+// notAfter brings the times that are still to come, which a clock wrote that was
+// ahead, back to now. What was answered stays before what answered it, so that
+// this order, and not the clock, tells whether a refusal is over.
+func (a Account) notAfter(now time.Time) Account {
+	a.Refusals = slices.Clone(a.Refusals)
+	for i := range a.Refusals {
+		row := &a.Refusals[i]
+		if a.answered(*row) {
+			row.Last = earlier(row.Last, now.Add(-recordedTo))
+		} else {
+			row.Last = earlier(row.Last, now)
 		}
 	}
-	return first
+	a.AcceptedAt = earlier(a.AcceptedAt, now)
+	return a
+}
+
+func (a Account) answered(row Refusal) bool { return row.Last.Before(a.AcceptedAt) }
+
+// Unanswered are the refusals since the last accepted code, the newest last: what
+// came before is over.
+func (a Account) Unanswered() []Refusal {
+	return slices.DeleteFunc(slices.Clone(a.Refusals), a.answered)
+}
+
+func oldest(rows []Refusal) int {
+	return max(0, slices.IndexFunc(rows, func(r Refusal) bool { return r.Reason != Wrong }))
 }
 
 // increment stops at the top rather than starting again from nothing.

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -145,6 +146,57 @@ func TestRefusalRows(t *testing.T) {
 		if row.Last.Before(noon.Add(4 * time.Minute)) {
 			t.Errorf("an old row was kept: %+v", row)
 		}
+	}
+}
+
+// Whether a refusal is over is told by what came first, whatever the clock said
+// meanwhile.
+func TestRefusalsAreAnsweredByWhatComesAfterThem(t *testing.T) {
+	const ahead, right = time.Hour, 10 * time.Minute
+	type event struct {
+		at     time.Duration // by the host's clock, from noon on
+		typed  string        // "recovery", else refused for what it is
+		behind bool
+	}
+	refused := map[string]Reason{"malformed": Malformed, "wrong": Wrong}
+	for name, c := range map[string]struct {
+		events []event
+		want   []Reason // unanswered, the newest last
+	}{
+		"in order":                         {[]event{{0, "wrong", false}, {1, "recovery", false}, {2, "malformed", false}}, []Reason{Malformed}},
+		"all within a second":              {[]event{{0, "wrong", false}, {0, "recovery", false}, {0, "malformed", false}}, []Reason{Malformed}},
+		"refused ahead, then right":        {[]event{{ahead, "wrong", false}, {right, "recovery", false}}, nil},
+		"refused ahead, and no code yet":   {[]event{{ahead, "wrong", false}, {right, "malformed", false}}, []Reason{Wrong, Malformed}},
+		"let in ahead, refused later":      {[]event{{ahead, "recovery", false}, {right, "wrong", false}}, []Reason{Wrong}},
+		"all ahead but the last":           {[]event{{ahead - 1, "wrong", false}, {ahead, "recovery", false}, {right, "malformed", false}}, []Reason{Malformed}},
+		"ahead, right, and right again":    {[]event{{ahead, "wrong", false}, {right, "recovery", false}, {right + 1, "malformed", false}}, []Reason{Malformed}},
+		"let in while the clock is back":   {[]event{{0, "wrong", false}, {-ahead, "recovery", true}}, nil},
+		"and refused once it is right":     {[]event{{0, "wrong", false}, {-ahead, "recovery", true}, {0, "malformed", false}}, []Reason{Malformed}},
+		"the one that was there goes last": {[]event{{ahead, "wrong", false}, {ahead, "malformed", false}, {right, "wrong", false}}, []Reason{Malformed, Wrong}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, kept := withRecovery(t, activated(t), noon.Add(-time.Hour))
+			for _, e := range c.events {
+				try := Try{Typed: totp.NewTyped("hunter2"), Source: office, Now: noon.Add(e.at), ClockBehind: e.behind}
+				switch e.typed {
+				case "recovery":
+					try.Typed = totp.NewTyped(kept[0].Grouped())
+				case "wrong":
+					try.Typed = codeOf(t, offer(t, "other"), noon, 500)
+				}
+				var outcome Outcome
+				if a, outcome = Attempt(a, try, Limits{}); outcome.Accepted != (e.typed == "recovery") || !outcome.Accepted && outcome.Reason != refused[e.typed] {
+					t.Fatalf("%s: %v", e.typed, outcome.Reason)
+				}
+			}
+			var left []Reason
+			for _, row := range a.Unanswered() {
+				left = append(left, row.Reason)
+			}
+			if !slices.Equal(left, c.want) {
+				t.Errorf("unanswered are %v, want %v; %+v", left, c.want, a)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,8 +32,41 @@ type machine struct {
 	run       uint32
 	month     []time.Time // counted failures since the month began
 	confirmed bool
+	refused   []row // since the last accepted code, the newest last
 
 	long longModel
+}
+
+// row is what makes a row of refusals.
+type row struct {
+	Reason
+	Source
+}
+
+// judged keeps what was refused since the last accepted code.
+func (m *machine) judged(try Try, outcome Outcome) {
+	switch r := (row{outcome.Reason, try.Source}); {
+	case outcome.Accepted:
+		m.refused = nil
+	case m.a.Version > 0 && !try.ClockBehind && outcome.Reason != Entitled:
+		m.refused = append(slices.DeleteFunc(m.refused, func(before row) bool { return before == r }), r)
+	}
+}
+
+// checkUnanswered is by the order in which things happened, not by a clock.
+func (m *machine) checkUnanswered(t *rapid.T) {
+	var kept, unanswered []row
+	for _, r := range m.refused {
+		if slices.ContainsFunc(m.a.Refusals, func(there Refusal) bool { return r == row{there.Reason, there.Source} }) {
+			kept = append(kept, r)
+		}
+	}
+	for _, r := range m.a.Unanswered() {
+		unanswered = append(unanswered, row{r.Reason, r.Source})
+	}
+	if !slices.Equal(kept, unanswered) {
+		t.Fatalf("unanswered are %v, want %v", unanswered, kept)
+	}
 }
 
 var sources = []Source{"sshd 192.0.2.1", "sshd 203.0.113.9", "login tty1"}
@@ -135,6 +169,7 @@ func (m *machine) Confirm(t *rapid.T) {
 		return
 	}
 	m.a = after
+	m.judged(try, outcome)
 	m.spent = map[totp.Step]bool{last: true}
 	m.newest, m.noted, m.run, m.confirmed = last, nil, 0, true
 	m.long.activated(t, before, after, *m.offered, try.Owner)
@@ -173,6 +208,7 @@ func (m *machine) try(t *rapid.T, try Try, step totp.Step) {
 	limits := Limits{LockAfter: rapid.SampledFrom([]uint32{0, 0, 0, 12, 100}).Draw(t, "lock after")}
 	after, outcome := Attempt(before, try, limits)
 	m.a = after
+	m.judged(try, outcome)
 	m.long.checkTry(t, before, after, try, limits, outcome)
 	m.check(t, before, try, step, guarded, outcome)
 }
@@ -286,6 +322,7 @@ func (m *machine) Administer(t *rapid.T) {
 // Check holds after every step.
 func (m *machine) Check(t *rapid.T) {
 	m.long.check(t, m.a)
+	m.checkUnanswered(t)
 	if m.a.Active() && !m.confirmed {
 		t.Fatal("active without a confirmed code")
 	}

@@ -163,6 +163,7 @@ func (m *machine) TypeLong(t *rapid.T) {
 	after, outcome := Attempt(before, try, Limits{LockAfter: 1})
 	l.checkTry(t, before, after, try, Limits{LockAfter: 1}, outcome)
 	m.a = after
+	m.judged(try, outcome)
 	switch {
 	case outcome.Accepted != wanted:
 		t.Fatalf("a long code: accepted %v (%v), want %v", outcome.Accepted, outcome.Reason, wanted)

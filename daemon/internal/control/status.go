@@ -121,7 +121,7 @@ func drift(a account.Account) time.Duration {
 // refusals are the newest first.
 func refusals(rows []account.Refusal) []Refusal {
 	shown := make([]Refusal, 0, len(rows))
-	for _, row := range rows {
+	for _, row := range slices.Backward(rows) {
 		shown = append(shown, Refusal{Reason: row.Reason.String(), Source: string(row.Source), Count: row.Count, Last: row.Last})
 	}
 	slices.SortStableFunc(shown, func(a, b Refusal) int { return b.Last.Compare(a.Last) })
@@ -147,7 +147,7 @@ func (s *Service) advice(name string, a account.Account, trueReasons bool) []str
 	if trueReasons {
 		advice = append(advice, s.obstacles(name, a)...)
 	}
-	last, refused := newest(unanswered(a))
+	last, refused := newest(a.Unanswered())
 	if !a.Active() {
 		if !trueReasons || !a.Issued.Good(s.Now()) { // an open code was told of above
 			advice = append(advice, s.howToActivate(name, a))
@@ -185,7 +185,7 @@ func (s *Service) obstacles(name string, a account.Account) []string {
 	if a.Locked(s.Office().Limits) {
 		said = append(said, texts.Locked(name))
 	}
-	if slices.ContainsFunc(unanswered(a), func(row account.Refusal) bool { return row.Reason == account.ForeignUID }) {
+	if slices.ContainsFunc(a.Unanswered(), func(row account.Refusal) bool { return row.Reason == account.ForeignUID }) {
 		said = append(said, texts.ForeignUID(name))
 	}
 	if a.Issued.Good(s.Now()) {
@@ -230,18 +230,10 @@ func (s *Service) adviceFor(last account.Refusal, name string, a account.Account
 	return nil
 }
 
-// unanswered are the refusals since the last accepted code: what came before is
-// over.
-func unanswered(a account.Account) []account.Refusal {
-	return slices.DeleteFunc(slices.Clone(a.Refusals), func(row account.Refusal) bool {
-		return row.Last.Before(a.AcceptedAt)
-	})
-}
-
 // guesser is where somebody tries codes from: of the wrong ones since the last
 // accepted code, or where there is none, of all that are known.
 func guesser(a account.Account) string {
-	if from := worst(unanswered(a)); from != "" {
+	if from := worst(a.Unanswered()); from != "" {
 		return from
 	}
 	return worst(a.Refusals)

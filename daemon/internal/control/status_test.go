@@ -228,6 +228,36 @@ func TestAdviceIsAboutWhatIsNotOver(t *testing.T) {
 	})
 }
 
+// Once a clock that was ahead is put right, the status tells of what was refused
+// since, and not of what is over.
+func TestTheStatusAfterAClockThatWasAhead(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		p := d.activate(budi, "budi")
+		codes := d.makeCodes(budi, "budi", p)
+		time.Sleep(10 * time.Minute)
+		advised := func() string {
+			return strings.Join(good[Account](d, root, getAccount, "budi", nil).Advice, "\n")
+		}
+		d.service.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		d.refuse(budi, postOffer, "budi", OfferRequest{Code: p.code(0)}, ProblemRefused)
+		if said := advised(); !strings.Contains(said, "wrong codes") {
+			t.Errorf("while it is ahead: %q", said)
+		}
+		d.service.Now = time.Now
+		good[Offer](d, budi, postOffer, "budi", OfferRequest{Code: p.code(1)})
+		if said := advised(); said != "" {
+			t.Errorf("after a right code: %q", said)
+		}
+		d.service.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		good[Offer](d, budi, postOffer, "budi", OfferRequest{Code: codes[0]})
+		d.service.Now = time.Now
+		d.refuse(budi, postOffer, "budi", OfferRequest{Code: codes[0]}, ProblemRefused)
+		if said := advised(); !strings.Contains(said, "used code") {
+			t.Errorf("after a used code: %q", said)
+		}
+	})
+}
+
 // A phone that is off is told of from the first right code of it.
 func TestAdviceTellsHowFarAPhoneIsOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *desk) {
