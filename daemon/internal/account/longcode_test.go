@@ -122,6 +122,61 @@ func TestLockedUntilARecoveryCode(t *testing.T) {
 	}
 }
 
+// An hour in which the clock is a year ahead locks nobody out once it is right:
+// two codes in a row let in. Where the office locks, those codes were wrong ones
+// like any others, and a code of the helpdesk is the way back for who has no
+// recovery codes.
+func TestWhoTriedWhileTheClockWasAheadGetsIn(t *testing.T) {
+	a := activated(t)
+	o := Offer{Secret: a.Phone.Secret, Params: a.Phone.Params}
+	tried := func(limits Limits) Account {
+		a := a
+		for i := range 12 { // the phone has the right time
+			now := noon.Add(time.Duration(i) * time.Minute)
+			var outcome Outcome
+			a, outcome = Attempt(a, Try{Typed: codeOf(t, o, now, 0), Source: office, Now: now.Add(year)}, limits)
+			if outcome.Reason != Wrong && outcome.Reason != Locked {
+				t.Fatalf("a code while the clock is ahead: %v", outcome.Reason)
+			}
+		}
+		return a
+	}
+	expectPair := func(a Account, limits Limits, want ...Reason) {
+		t.Helper()
+		for i, want := range want {
+			now := noon.Add(time.Hour + time.Duration(i)*30*time.Second)
+			var outcome Outcome
+			if a, outcome = Attempt(a, Try{Typed: codeOf(t, o, now, 0), Source: office, Now: now}, limits); outcome.Reason != want {
+				t.Errorf("limits %+v, code %d once the clock is right: %v, want %v", limits, i, outcome.Reason, want)
+			}
+		}
+	}
+	expectPair(tried(Limits{}), Limits{}, Noted, AcceptedPair)
+
+	locks := Limits{LockAfter: 10}
+	locked := tried(locks)
+	expectPair(locked, locks, Locked, Locked)
+	expectPair(locked, Limits{}, Noted, AcceptedPair) // the office changes its mind
+	now := noon.Add(2 * time.Hour)
+	issued, err := totp.NewLongCode(totp.Issued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked = Issue(locked, issued, NewSalt(), time.Hour, false, root, now)
+	try := typedLong(issued)
+	try.Now = now
+	locked, outcome := Attempt(locked, try, locks)
+	if outcome.Reason != Entitled {
+		t.Fatalf("a code of the helpdesk: %v", outcome.Reason)
+	}
+	fresh := offer(t, "fresh")
+	fresh.By, fresh.Issued, fresh.Generation = ByIssued, locked.Issued.Salt, locked.Generation
+	locked, outcome = Confirm(locked, fresh, []totp.Typed{codeOf(t, fresh, now, 0)}, Try{Source: office, Now: now}, 9)
+	if !outcome.Accepted || locked.Locked(locks) {
+		t.Errorf("the new phone: %v, locked %v", outcome.Reason, locked.Locked(locks))
+	}
+}
+
 // What a name's owner proved is not for the next one who is given that name.
 func TestAnotherUIDIsRefusedUntilAReset(t *testing.T) {
 	a, recovery, issued := helped(t, true)
