@@ -1,9 +1,8 @@
 package host
 
 import (
+	"bytes"
 	"context"
-	"errors"
-	"os/exec"
 	"time"
 )
 
@@ -26,19 +25,9 @@ const (
 func ask(ctx context.Context, wait time.Duration, program string, args ...string) (said []byte, exit int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = []string{"LC_ALL=C"} // nothing of the caller's
-	cmd.Dir = "/"
-	cmd.WaitDelay = time.Second // for a child of it that holds the pipe open
-	said, err = cmd.Output()
-	var ended *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return nil, 0, ctx.Err()
-	case errors.As(err, &ended) && ended.Exited():
-		return said, ended.ExitCode(), nil
-	case err != nil:
+	var stdout bytes.Buffer
+	if exit, _, err = Run(ctx, &stdout, program, args...); err != nil {
 		return nil, 0, err
 	}
-	return said, 0, nil
+	return stdout.Bytes(), exit, nil
 }
