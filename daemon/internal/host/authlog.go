@@ -36,7 +36,7 @@ func readAuthLog(ctx context.Context, file io.Reader, t *tally) (begin time.Time
 	zone := Zone()
 	n := 0
 	_, err = io.Copy(&lines{longest: maxEntry, visit: func(line []byte) bool {
-		if n++; n%betweenProgress == 0 && ctx.Err() != nil {
+		if n++; n%4096 == 0 && ctx.Err() != nil {
 			return false
 		}
 		text := string(line)

@@ -48,8 +48,8 @@ const (
 
 // ReadKeyLogins reads the logs of that time: the journal, and /var/log/auth.log*
 // below the root for the time before the journal begins. progress, which may be
-// nil, is told now and then how far back they have been read. No logs at all are
-// no error.
+// nil, is told at each login found how far back the journal has been read. No
+// logs at all are no error.
 func ReadKeyLogins(ctx context.Context, root fs.FS, run Runner, from, to time.Time, progress func(reached time.Time)) (KeyLogins, error) {
 	within, cancel := context.WithTimeout(ctx, logsWait)
 	defer cancel()
