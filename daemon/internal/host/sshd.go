@@ -24,9 +24,15 @@ const DefaultGraceTime = 120 * time.Second
 // its command line is not seen.
 type SSHD struct {
 	settings []sshdSetting // in their order: of each keyword the first counts
+	dropIn   int           // how many stand before SSHDropIn, or would if it were there; -1 where it is not included
 }
 
+// SSHDropIn is our file, which Debian's sshd_config includes before all else and
+// which sorts before others.
+const SSHDropIn = "etc/ssh/sshd_config.d/00-spse-totp.conf"
+
 type sshdSetting struct {
+	Place
 	keyword string // in lower case
 	values  []string
 	match   bool // of a Match block: it holds for some alone, and there before the others
@@ -35,7 +41,7 @@ type sshdSetting struct {
 // ReadSSHD reads the configuration of the machine with that root folder. One
 // without an sshd has none, which is no error.
 func ReadSSHD(root fs.FS) (SSHD, error) {
-	r := sshdReader{root: root}
+	r := sshdReader{root: root, found: SSHD{dropIn: -1}}
 	if err := r.read(sshdConfig, false, 0); err != nil {
 		return SSHD{}, err
 	}
@@ -130,12 +136,14 @@ func (r *sshdReader) read(name string, within bool, depth int) error {
 		return err
 	}
 	match := within
+	number := 0
 	for line := range strings.Lines(string(content)) {
+		number++
 		words := sshdWords(line)
 		if len(words) == 0 {
 			continue
 		}
-		keyword, values := strings.ToLower(words[0]), words[1:]
+		keyword, values := sshdKeyword(words[0]), words[1:]
 		switch keyword {
 		case "match":
 			match = within || !slices.Equal(values, []string{"all"})
@@ -146,7 +154,7 @@ func (r *sshdReader) read(name string, within bool, depth int) error {
 				}
 			}
 		default:
-			r.found.settings = append(r.found.settings, sshdSetting{keyword, values, match})
+			r.found.settings = append(r.found.settings, sshdSetting{Place{"/" + name, number}, keyword, values, match})
 		}
 	}
 	return nil
@@ -157,16 +165,41 @@ func (r *sshdReader) include(pattern string, match bool, depth int) error {
 	if !strings.HasPrefix(pattern, "/") {
 		pattern = path.Join("/", sshFolder, pattern)
 	}
-	names, err := fs.Glob(r.root, path.Clean(pattern)[1:])
+	pattern = path.Clean(pattern)[1:]
+	names, err := fs.Glob(r.root, pattern)
 	if err != nil {
 		return nil // no pattern: sshd finds nothing either
 	}
+	ours, _ := path.Match(pattern, SSHDropIn)
+	ours = ours && !match // there it would hold for some alone
 	for _, name := range names {
+		if ours && name >= SSHDropIn {
+			r.dropInHere()
+		}
 		if err := r.read(name, match, depth+1); err != nil {
 			return err
 		}
 	}
+	if ours {
+		r.dropInHere()
+	}
 	return nil
+}
+
+// dropInHere notes that SSHDropIn is read here, the first time.
+func (r *sshdReader) dropInHere() {
+	if r.found.dropIn < 0 {
+		r.found.dropIn = len(r.found.settings)
+	}
+}
+
+// sshdKeyword is the name of a keyword that has several.
+func sshdKeyword(word string) string {
+	switch word = strings.ToLower(word); word {
+	case "challengeresponseauthentication", "skeyauthentication":
+		return "kbdinteractiveauthentication"
+	}
+	return word
 }
 
 // sshdWords are the words of a line: keyword and values, a = after the keyword
