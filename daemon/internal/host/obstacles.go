@@ -119,10 +119,10 @@ func (o Override) why() string {
 
 func (o Override) obstacle(why string) Obstacle {
 	text := fmt.Sprintf("%v: %v: this %s", o.Place, o, why)
-	if o.Match {
+	if o.Some {
 		return Obstacle{text + ", whom its Match block fits", "exempt them, or take the line out of the block", true}
 	}
-	return inTheWay(text, "take that line out, or put it below the Include of /etc/ssh/sshd_config.d")
+	return inTheWay(text, "take that line out, or put it below the Include of /etc/ssh/sshd_config.d, and in no Match block")
 }
 
 // commonFiles are where pam-auth-update(8) puts what profiles bring, by kind.

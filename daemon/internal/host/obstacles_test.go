@@ -61,7 +61,7 @@ func TestObstacles(t *testing.T) {
 		"a file that sorts before":   {files: map[string]string{"etc/ssh/sshd_config.d/00-a.conf": "# x\nKbdInteractiveAuthentication no\n"}, want: []string{"/etc/ssh/sshd_config.d/00-a.conf:2: kbdinteractiveauthentication no"}},
 		"a file that sorts behind":   {files: map[string]string{"etc/ssh/sshd_config.d/00-sx.conf": "KbdInteractiveAuthentication no\nAuthenticationMethods publickey\n"}},
 		"a Match block":              {files: map[string]string{config: plain + "Match Address 10.0.0.0/8\nKbdInteractiveAuthentication no\nAuthenticationMethods password publickey,password\n"}, want: []string{"~/etc/ssh/sshd_config:4: kbdinteractiveauthentication no", "~/etc/ssh/sshd_config:5: authenticationmethods password publickey,password"}},
-		"Match all":                  {files: map[string]string{config: plain + "Match all\nKbdInteractiveAuthentication no\n"}},
+		"Match all":                  {files: map[string]string{config: plain + "Match all\nKbdInteractiveAuthentication no\n"}, want: []string{"/etc/ssh/sshd_config:4: kbdinteractiveauthentication no"}},
 		"methods before the Include": {files: map[string]string{config: "AuthenticationMethods publickey\n" + plain}, want: []string{"/etc/ssh/sshd_config:1: authenticationmethods publickey: this leaves no way to ask"}},
 		"good ones before it":        {files: map[string]string{config: "AuthenticationMethods publickey publickey,keyboard-interactive:pam\n" + plain}},
 		"any before it":              {files: map[string]string{config: "AuthenticationMethods any\n" + plain}},

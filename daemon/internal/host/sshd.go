@@ -35,14 +35,24 @@ type sshdSetting struct {
 	Place
 	keyword string // in lower case
 	values  []string
-	match   bool // of a Match block: it holds for some alone, and there before the others
+	scope   sshdScope
 }
+
+// sshdScope is for whom a setting holds. What Match blocks say counts before the
+// rest, and of them the first.
+type sshdScope int
+
+const (
+	general  sshdScope = iota // outside of Match blocks
+	matchAll                  // for everybody
+	forSome
+)
 
 // ReadSSHD reads the configuration of the machine with that root folder. One
 // without an sshd has none, which is no error.
 func ReadSSHD(root fs.FS) (SSHD, error) {
 	r := sshdReader{root: root, found: SSHD{dropIn: -1}}
-	if err := r.read(sshdConfig, false, 0); err != nil {
+	if err := r.read(sshdConfig, general, 0); err != nil {
 		return SSHD{}, err
 	}
 	return r.found, nil
@@ -55,7 +65,7 @@ func (s SSHD) ProvesFirst() bool {
 	always := false
 	for _, setting := range s.all("authenticationmethods") {
 		if !slices.ContainsFunc(setting.values, beginsWithPAM) {
-			always = always || !setting.match
+			always = always || setting.scope != forSome
 			continue
 		}
 		return false
@@ -73,26 +83,26 @@ func beginsWithPAM(methods string) bool {
 // GraceTime is how long a login may take; 0 is for ever.
 func (s SSHD) GraceTime() time.Duration {
 	for _, setting := range s.all("logingracetime") {
-		if !setting.match && len(setting.values) > 0 {
+		if setting.scope != forSome && len(setting.values) > 0 {
 			return sshdTime(setting.values[0])
 		}
 	}
 	return DefaultGraceTime
 }
 
-// all are the settings that may count: those of Match blocks, and the first of
-// the others.
+// all are the settings that may count: the one for everybody, and those for some.
 func (s SSHD) all(keyword string) []sshdSetting {
-	var all []sshdSetting
-	general := false
+	var some, others []sshdSetting
 	for _, setting := range s.settings {
-		if setting.keyword != keyword || general && !setting.match {
-			continue
+		switch {
+		case setting.keyword != keyword:
+		case setting.scope == forSome:
+			some = append(some, setting)
+		case len(others) == 0 || setting.scope == matchAll && others[0].scope == general:
+			others = []sshdSetting{setting}
 		}
-		general = general || !setting.match
-		all = append(all, setting)
 	}
-	return all
+	return append(others, some...)
 }
 
 // sshdTime reads 120, 2m or 1h30m; what sshd would not take is its default.
@@ -126,8 +136,8 @@ type sshdReader struct {
 	files int
 }
 
-// read reads one file; within says that a Match block includes it.
-func (r *sshdReader) read(name string, within bool, depth int) error {
+// read reads one file, which is included where this holds.
+func (r *sshdReader) read(name string, within sshdScope, depth int) error {
 	if r.files++; r.files > maxSSHFiles || depth > maxSSHDepth {
 		return fmt.Errorf("/%s: too many files include one another", name)
 	}
@@ -135,7 +145,7 @@ func (r *sshdReader) read(name string, within bool, depth int) error {
 	if err != nil {
 		return err
 	}
-	match := within
+	scope := within
 	number := 0
 	for line := range strings.Lines(string(content)) {
 		number++
@@ -146,22 +156,25 @@ func (r *sshdReader) read(name string, within bool, depth int) error {
 		keyword, values := sshdKeyword(words[0]), words[1:]
 		switch keyword {
 		case "match":
-			match = within || !slices.Equal(values, []string{"all"})
+			scope = max(within, matchAll)
+			if !slices.Equal(values, []string{"all"}) {
+				scope = forSome
+			}
 		case "include":
 			for _, pattern := range values {
-				if err := r.include(pattern, match, depth); err != nil {
+				if err := r.include(pattern, scope, depth); err != nil {
 					return err
 				}
 			}
 		default:
-			r.found.settings = append(r.found.settings, sshdSetting{Place{"/" + name, number}, keyword, values, match})
+			r.found.settings = append(r.found.settings, sshdSetting{Place{"/" + name, number}, keyword, values, scope})
 		}
 	}
 	return nil
 }
 
 // include reads what the pattern stands for, in the order of names.
-func (r *sshdReader) include(pattern string, match bool, depth int) error {
+func (r *sshdReader) include(pattern string, scope sshdScope, depth int) error {
 	if !strings.HasPrefix(pattern, "/") {
 		pattern = path.Join("/", sshFolder, pattern)
 	}
@@ -171,12 +184,12 @@ func (r *sshdReader) include(pattern string, match bool, depth int) error {
 		return nil // no pattern: sshd finds nothing either
 	}
 	ours, _ := path.Match(pattern, SSHDropIn)
-	ours = ours && !match // there it would hold for some alone
+	ours = ours && scope == general
 	for _, name := range names {
 		if ours && name >= SSHDropIn {
 			r.dropInHere()
 		}
-		if err := r.read(name, match, depth+1); err != nil {
+		if err := r.read(name, scope, depth+1); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,8 @@ func TestWhereAKeyComesBeforePAM(t *testing.T) {
 		"for some alone":             {"Match User budi\n  AuthenticationMethods publickey,keyboard-interactive\n", "", "", false},
 		"not for some":               {"AuthenticationMethods publickey,keyboard-interactive\nMatch User budi\n  AuthenticationMethods any\n", "", "", false},
 		"for all":                    {"Match User budi\nMatch all\nAuthenticationMethods publickey,keyboard-interactive\n", "", "", true},
+		"for all, before the rest":   {"AuthenticationMethods publickey,keyboard-interactive\nMatch all\nAuthenticationMethods any\nMatch all\nAuthenticationMethods publickey,keyboard-interactive\n", "", "", false},
+		"the rest does not count":    {"AuthenticationMethods any\nMatch all\nAuthenticationMethods publickey,keyboard-interactive\n", "", "", true},
 		"a block ends with its file": {include + "AuthenticationMethods publickey,keyboard-interactive\n", "Match User budi\n", "", true},
 		"a file of a block":          {"Match User budi\n" + include, "AuthenticationMethods publickey,keyboard-interactive\n", "Match all\nAuthenticationMethods publickey,keyboard-interactive\n", false},
 	} {

@@ -11,7 +11,7 @@ type Override struct {
 	Place
 	Keyword string // in lower case
 	Values  []string
-	Match   bool // of a Match block: it holds for some alone
+	Some    bool // it is of a Match block that holds for some alone
 }
 
 func (o Override) String() string { return o.Keyword + " " + strings.Join(o.Values, " ") }
@@ -24,11 +24,15 @@ func (s SSHD) Overrides(keyword string) []Override {
 	for i, setting := range s.settings {
 		ours := setting.Path == "/"+SSHDropIn
 		before := s.dropIn < 0 || i < s.dropIn
-		if setting.keyword == keyword && !ours && (before || setting.match) {
-			all = append(all, Override{setting.Place, keyword, setting.values, setting.match})
+		if setting.keyword == keyword && !ours && (before || setting.scope != general) {
+			all = append(all, setting.override())
 		}
 	}
 	return all
+}
+
+func (s sshdSetting) override() Override {
+	return Override{s.Place, s.keyword, s.values, s.scope == forSome}
 }
 
 // ReadsDropIn says whether sshd reads SSHDropIn, and for everybody.
@@ -48,7 +52,7 @@ func (s SSHD) PAMServices() []Override {
 	var all []Override
 	for _, setting := range s.all(pamServiceName) {
 		if !slices.Equal(setting.values, []string{sshdService}) {
-			all = append(all, Override{setting.Place, pamServiceName, setting.values, setting.match})
+			all = append(all, setting.override())
 		}
 	}
 	return all
@@ -57,7 +61,7 @@ func (s SSHD) PAMServices() []Override {
 // first is the value outside of Match blocks.
 func (s SSHD) first(keyword string) (value string, is bool) {
 	for _, setting := range s.settings {
-		if setting.keyword == keyword && !setting.match && len(setting.values) > 0 {
+		if setting.keyword == keyword && setting.scope == general && len(setting.values) > 0 {
 			return setting.values[0], true
 		}
 	}

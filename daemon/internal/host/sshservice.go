@@ -47,7 +47,8 @@ func ReadSSHService(ctx context.Context, root fs.FS, run Runner) (SSHService, er
 	if err != nil {
 		return SSHService{}, err
 	}
-	s := SSHService{Active: units[sshUnit]["ActiveState"] == "active", OnDemand: units[sshSocket]["ActiveState"] == "active"}
+	state := units[sshUnit]["ActiveState"]
+	s := SSHService{Active: state == "active" || state == "reloading", OnDemand: units[sshSocket]["ActiveState"] == "active"}
 	if s.PID, err = strconv.Atoi(units[sshUnit]["MainPID"]); err != nil {
 		return SSHService{}, fmt.Errorf("asking systemd for %s: it tells no main process", sshUnit)
 	}

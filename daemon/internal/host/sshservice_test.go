@@ -29,7 +29,7 @@ func TestHowSystemdRunsSSHD(t *testing.T) {
 		want        SSHService
 	}{
 		"it runs":             {"MainPID=39\nId=ssh.service\nActiveState=active\n\nId=ssh.socket\nActiveState=inactive\n", "reload ssh.service", SSHService{true, false, 39, []string{"-D", "-o", "UsePAM=no", "-p", "2222"}}},
-		"it has just started": {"MainPID=40\nId=ssh.service\nActiveState=active\n\nId=ssh.socket\nActiveState=inactive\n", "reload ssh.service", SSHService{true, false, 40, nil}},
+		"it has just started": {"MainPID=40\nId=ssh.service\nActiveState=reloading\n\nId=ssh.socket\nActiveState=inactive\n", "reload ssh.service", SSHService{true, false, 40, nil}},
 		"started on demand":   {"Id=ssh.socket\nActiveState=active\n\nMainPID=39\nId=ssh.service\nActiveState=active\n", "try-restart ssh.service", SSHService{true, true, 39, []string{"-D", "-o", "UsePAM=no", "-p", "2222"}}},
 		"nobody came yet":     {"MainPID=0\nId=ssh.service\nActiveState=inactive\n\nId=ssh.socket\nActiveState=active\n", "try-restart ssh.service", SSHService{false, true, 0, nil}},
 		"it does not run":     {"MainPID=0\nId=ssh.service\nActiveState=failed\n\nId=ssh.socket\nActiveState=inactive\n", "reload ssh.service", SSHService{}},
