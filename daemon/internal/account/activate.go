@@ -67,7 +67,7 @@ func Confirm(a Account, offer Offer, typed []totp.Typed, try Try, next Generatio
 	switch {
 	case a.Disabled:
 		return a, Outcome{Reason: Disabled}
-	case a.isForeign(try.Owner):
+	case a.IsForeign(try.Owner):
 		return a, Outcome{Reason: ForeignUID}
 	case try.ClockBehind:
 		return a, Outcome{Reason: ClockBehind}

@@ -43,7 +43,7 @@ func Attempt(a Account, try Try, limits Limits) (Account, Outcome) {
 	switch {
 	case a.Disabled:
 		return a.refuse(try, Disabled)
-	case a.isForeign(try.Owner):
+	case a.IsForeign(try.Owner):
 		return a.refuse(try, ForeignUID)
 	}
 	if long, err := totp.ParseLongCode(try.Typed); err == nil && !try.Withheld {

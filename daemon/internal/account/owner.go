@@ -15,9 +15,9 @@ type Owner struct {
 	UID  uint32
 }
 
-// isForeign says whether the name was another's on this host when its codes were
+// IsForeign says whether the name was another's on this host when its codes were
 // accepted: the account is not for whoever has the name now.
-func (a Account) isForeign(owner Owner) bool {
+func (a Account) IsForeign(owner Owner) bool {
 	return slices.ContainsFunc(a.Owners, func(bound Owner) bool {
 		return bound.Host == owner.Host && bound.UID != owner.UID
 	})

@@ -50,7 +50,7 @@ func (s *Service) offer(ctx context.Context, r request) (any, error) {
 // entitled returns the account of a caller who may activate a new phone now, and
 // what entitles to it.
 func (s *Service) entitled(ctx context.Context, r request, code totp.Typed) (account.Account, account.Entitlement, error) {
-	a, err := s.Accounts.View(ctx, account.Host(r.name))
+	a, err := s.view(ctx, r)
 	switch {
 	case err != nil:
 		return account.Account{}, 0, err

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -138,8 +139,9 @@ func (s *Service) setDisabled(ctx context.Context, r request, kind audit.Kind, d
 }
 
 // change is an administrator's change of an account. Only a disable and an issued
-// code make a record where there is none, and only for a user there is. The event
-// tells of it, once it is complete.
+// code make a record where there is none, and only for a user there is. No code is
+// issued for who has another uid than the account is bound to, since every login
+// would refuse it. The event tells of the change, once it is complete.
 func (s *Service) change(ctx context.Context, r request, event audit.Event, why Justification, apply func(account.Account, account.Generation) account.Account) (account.Account, error) {
 	kind := event.Kind
 	why, err := checked(r, why, kind == audit.Reset || kind == audit.Issue)
@@ -147,21 +149,25 @@ func (s *Service) change(ctx context.Context, r request, event audit.Event, why 
 		return account.Account{}, err
 	}
 	next := account.NewGeneration()
-	_, isUser, err := s.Users.UID(ctx, r.name)
-	mayBegin := (kind == audit.Disable || kind == audit.Issue) && isUser && err == nil
+	uid, isUser, err := s.Users.UID(ctx, r.name)
+	isUser = isUser && err == nil
+	mayBegin := (kind == audit.Disable || kind == audit.Issue) && isUser
 	id := account.Host(r.name)
-	missing := false
+	var refusal error
 	a, _, err := s.Accounts.Update(ctx, id, func(a account.Account) (account.Account, account.Outcome) {
-		if missing = a.Version == 0 && !mayBegin; missing {
-			return a, account.Outcome{}
+		refusal = nil
+		switch {
+		case a.Version == 0 && !mayBegin:
+			refusal = noAccount()
+		case kind == audit.Issue && isUser && s.isAnothers(a, uid):
+			refusal = anothers("find out whose it is; then spse-totp reset " + r.name + ", which gives a code too")
+		default:
+			a = apply(a, next)
 		}
-		return apply(a, next), account.Outcome{}
+		return a, account.Outcome{}
 	})
-	if err != nil {
+	if err := cmp.Or(err, refusal); err != nil {
 		return account.Account{}, err
-	}
-	if missing {
-		return account.Account{}, noAccount()
 	}
 	event.Account, event.Version, event.Caller = id, a.Version, r.caller.String()
 	event.By, event.Why, event.Letter = why.By, why.Reason, why.Letter

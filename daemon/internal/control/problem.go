@@ -54,6 +54,10 @@ func refused() error {
 	return problem{http.StatusForbidden, Problem{Code: ProblemRefused, Error: "the code was not accepted"}}
 }
 
+func anothers(hint string) error {
+	return problem{http.StatusForbidden, Problem{Code: ProblemNotAllowed, Error: "this account belongs to another uid", Hint: hint}}
+}
+
 func void() error {
 	return problem{http.StatusConflict, Problem{
 		Code: ProblemVoid, Error: "this activation is void: too old, or the account changed meanwhile",

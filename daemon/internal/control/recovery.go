@@ -17,7 +17,7 @@ func (s *Service) offerRecovery(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	code := totp.NewTyped(body.Code)
-	a, err := s.Accounts.View(ctx, account.Host(r.name))
+	a, err := s.view(ctx, r)
 	switch {
 	case err != nil:
 		return nil, err

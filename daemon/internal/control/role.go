@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"slices"
+
+	"spse-totp/daemon/internal/account"
 )
 
 // role is as whom a caller asks about an account.
@@ -49,6 +51,25 @@ func (s *Service) isHelpdesk(caller Caller) bool {
 func (s *Service) inReach(ctx context.Context, name string, uid uint32, isUser bool) bool {
 	administers, err := s.Users.InAny(ctx, name, s.Office().Administrators)
 	return err == nil && !administers && name != "" && !(isUser && uid == 0)
+}
+
+// isAnothers says whether the account is bound, on this host, to another uid than
+// the one given.
+func (s *Service) isAnothers(a account.Account, uid uint32) bool {
+	return a.IsForeign(account.Owner{Host: s.ThisHost, UID: uid})
+}
+
+// view is the account that is asked about. Who has its name by now, and not the uid
+// that it is bound to, learns nothing of it.
+func (s *Service) view(ctx context.Context, r request) (account.Account, error) {
+	a, err := s.Accounts.View(ctx, account.Host(r.name))
+	switch {
+	case err != nil:
+		return account.Account{}, err
+	case r.as == asOwner && s.isAnothers(a, r.caller.UID):
+		return account.Account{}, anothers("the helpdesk: spse-totp reset " + r.name)
+	}
+	return a, nil
 }
 
 // may is the one place that decides who may what.

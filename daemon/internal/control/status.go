@@ -15,16 +15,20 @@ func (s *Service) status(ctx context.Context, r request) (any, error) {
 	if r.name == "" {
 		return nil, badRequest("no account is named")
 	}
-	a, err := s.Accounts.View(ctx, account.Host(r.name))
+	a, err := s.view(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if a.Version == 0 {
-		if _, found, err := s.Users.UID(ctx, r.name); err == nil && !found {
-			return nil, noAccount() // most likely a typing error
-		}
+	uid, found, err := s.Users.UID(ctx, r.name)
+	if a.Version == 0 && err == nil && !found {
+		return nil, noAccount() // most likely a typing error
 	}
-	return s.describe(r.name, a, r.as), nil
+	shown := s.describe(r.name, a, r.as)
+	said := s.Office().Texts.ForeignUID(r.name)
+	if err == nil && found && s.isAnothers(a, uid) && !slices.Contains(shown.Advice, said) {
+		shown.Advice = slices.Insert(shown.Advice, 0, said) // before anybody was refused for it
+	}
+	return shown, nil
 }
 
 // list shows all accounts; one that cannot be read does not hide the others.
