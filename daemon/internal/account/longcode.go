@@ -79,7 +79,8 @@ func (s RecoverySet) index(code totp.LongCode) int {
 type IssuedCode struct {
 	Salt   Salt
 	Digest Digest
-	// At and Valid are when it was given and for how long.
+	// At and Valid are when it was given and for how long: till then it is to be
+	// typed. The activation that it leads to has the time that each has.
 	At    time.Time
 	Valid time.Duration
 	// Once says that it lets in by itself, just once; else it leads to a new

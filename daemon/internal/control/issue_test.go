@@ -138,6 +138,38 @@ func TestIssuedCodesEnd(t *testing.T) {
 	})
 }
 
+// Who typed it in time has the ten minutes that every offer has, and no more: the
+// end is of the typing, and a person who is scanning is not cut off by it. What
+// takes the code back takes that too.
+func TestAnIssuedCodeThatWasTypedInTime(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		d.activate(budi, "budi")
+		begin := func() Offer {
+			issued := good[Issued](d, clerk, postIssue, "budi", issue(time.Hour))
+			time.Sleep(time.Hour - time.Second)
+			offer := good[Offer](d, budi, postOffer, "budi", OfferRequest{Code: issued.Code})
+			time.Sleep(time.Second)
+			d.refuse(budi, postOffer, "budi", OfferRequest{Code: issued.Code}, ProblemRefused)
+			return offer
+		}
+		confirm := func(offer Offer) ActivationRequest {
+			return ActivationRequest{offer.Handle, []string{scan(t, offer).code(0)}}
+		}
+		late := begin()
+		time.Sleep(offerGood)
+		d.refuse(budi, postActivation, "budi", confirm(late), ProblemVoid)
+		voided := begin()
+		good[Issued](d, clerk, postIssue, "budi", issue(time.Hour))
+		d.refuse(budi, postActivation, "budi", confirm(voided), ProblemVoid)
+		inTime := begin()
+		time.Sleep(offerGood - time.Minute)
+		good[Account](d, budi, postActivation, "budi", confirm(inTime))
+		if a := d.account("budi"); !a.Issued.Spent {
+			t.Error("it is unspent")
+		}
+	})
+}
+
 // Where the office wants it, nobody begins without a code of the helpdesk.
 func TestFirstActivationByIssuedCode(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *desk) {

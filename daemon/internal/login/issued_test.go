@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/policy"
@@ -92,6 +93,25 @@ func TestAnIssuedCodeLeadsToActivation(t *testing.T) {
 			expectSaid(t, d.serve(t, c.start, code), prompted(refusal)...)
 		})
 	}
+}
+
+// The end of an issued code is of its typing: who is scanning at that moment is let
+// go on, in this login alone.
+func TestAnIssuedCodeThatWasTypedInTime(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	code := answer(d.issue(t, budi, false).Grouped()) // for an hour
+	d.later(time.Hour - time.Second)
+	begun := d.activation(t, start(), code, func() { d.later(time.Minute) }, answer(""))
+	if _, verdict := begun.heard(); verdict != protocol.Refused {
+		t.Errorf("left at the picture: %v", verdict)
+	}
+	expectSaid(t, d.serve(t, start(), code), prompted(refusal)...) // the next login comes too late
+
+	d = newDesk(t)
+	code = answer(d.issue(t, budi, false).Grouped())
+	d.later(time.Hour - time.Second)
+	d.activation(t, start(), code, func() { d.later(time.Minute) }, 0).mustEnd(t, protocol.Accepted, texts.Activated())
 }
 
 // Where only the helpdesk's code begins, the password alone does not.
