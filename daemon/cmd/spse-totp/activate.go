@@ -31,7 +31,8 @@ phone goes on working until the new one's code was right. After a reset it asks 
 the code of the helpdesk. Without USER the account is your own.
 
 A picture that does not look right turns over by "?": for dark terminals, for
-light ones, none. Enter alone, ^D or Ctrl-C end it with nothing changed.`,
+light ones, none. Enter alone, ^D or Ctrl-C end it: no phone has changed, and only a
+recovery code that was typed is used.`,
 		Example: `  spse-totp activate
   spse-totp activate --png ./qr.png           # where no picture shows; delete it after
   sudo spse-totp activate budi`,
@@ -69,6 +70,8 @@ func (d *dialogue) activationTold(err error) error {
 	case err == nil:
 		d.person.say(d.texts.Activated())
 		return nil
+	case d.recoverySpent && (errors.Is(err, errAbandoned) || errors.Is(err, errStillNot)):
+		d.person.say(d.texts.RecoverySpent())
 	case errors.Is(err, errAbandoned):
 		d.person.say(d.texts.Abandoned())
 	case errors.Is(err, errStillNot):

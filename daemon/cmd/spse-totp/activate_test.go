@@ -90,7 +90,7 @@ func (o office) answer(request string, body []byte) (int, any) {
 		if offered.Code == once {
 			return http.StatusConflict, control.Problem{Code: control.ProblemBadRequest, Error: "that code is for one login", Hint: "it is unspent"}
 		}
-		if o.active && offered.Code != rightCode || o.reset && offered.Code != issued {
+		if o.active && offered.Code != rightCode && offered.Code != recoveryCodes[0] || o.reset && offered.Code != issued {
 			return http.StatusForbidden, refused
 		}
 		if o.keyURI != "" {
@@ -287,6 +287,62 @@ func TestEveryWayOutChangesNothing(t *testing.T) {
 			d.expectRequests(t, askedIn...)
 		})
 	}
+}
+
+// A recovery code that led to an activation is used, whatever comes of that; a code
+// of the old phone is over in a moment all the same.
+func TestLeavingAnActivationTellsOfTheRecoveryCode(t *testing.T) {
+	wrong := strings.Repeat("000000\n", wrongConfirmations)
+	for what, c := range map[string]struct{ code, keys, said string }{
+		"recovery code, ^D":        {recoveryCodes[0], "\x04", texts.RecoverySpent()},
+		"recovery code, enter":     {recoveryCodes[0], "\n", texts.RecoverySpent()},
+		"recovery code, Ctrl-C":    {recoveryCodes[0], "\x03", texts.RecoverySpent()},
+		"recovery code, all wrong": {recoveryCodes[0], wrong, texts.RecoverySpent()},
+		"old phone, enter":         {rightCode, "\n", texts.Abandoned()},
+		"old phone, all wrong":     {rightCode, wrong, texts.StillNot()},
+	} {
+		t.Run(what, func(t *testing.T) {
+			p := activates(t, office{language: "id", active: true}.daemon(t))
+			p.sees(texts.CurrentOr())
+			p.types(c.code + "\n")
+			p.sees(prompt)
+			for key := range strings.Lines(c.keys) {
+				p.types(key)
+				if c.keys == wrong {
+					p.sees("000000\r\n")
+				}
+			}
+			expectEnd(t, p, exitFailed, c.said)
+		})
+	}
+	t.Run("a recovery code that is no good", func(t *testing.T) {
+		p := activates(t, office{language: "id", active: true}.daemon(t))
+		p.sees(texts.CurrentOr())
+		p.types(recoveryCodes[1] + "\n")
+		p.sees(texts.CurrentOr())
+		p.types("\n")
+		if status, rest := p.leaves(); status != exitFailed || !strings.HasSuffix(rest, texts.Abandoned()+"\r\n") {
+			t.Errorf("exit code %d, %q", status, rest)
+		}
+	})
+	t.Run("Ctrl-C while it is being checked", func(t *testing.T) {
+		received, release := make(chan struct{}), make(chan struct{})
+		p := activates(t, office{language: "id", active: true, before: func(request string) {
+			if request == "POST /v1/account/offer" {
+				close(received)
+				<-release
+			}
+		}}.daemon(t))
+		p.sees(texts.CurrentOr())
+		p.types(recoveryCodes[0] + "\n")
+		<-received
+		p.types("\x03")
+		p.sees("^C")
+		close(release)
+		if status, rest := p.leaves(); status != exitFailed || !strings.HasSuffix(rest, texts.RecoverySpent()+"\r\n") {
+			t.Errorf("exit code %d, %q", status, rest)
+		}
+	})
 }
 
 func TestCtrlCDuringAConfirmationTellsWhatIsTrue(t *testing.T) {

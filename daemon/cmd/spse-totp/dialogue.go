@@ -7,6 +7,7 @@ import (
 
 	"spse-totp/daemon/internal/control"
 	"spse-totp/daemon/internal/text"
+	"spse-totp/totp"
 )
 
 // maxWrongCodes end a dialogue; each counts as at a login.
@@ -18,6 +19,8 @@ type dialogue struct {
 	person *terminal
 	name   string
 	texts  text.Texts
+
+	recoverySpent bool // a recovery code, by what the daemon took
 }
 
 // errRefused: too many wrong codes.
@@ -56,9 +59,12 @@ func (d *dialogue) byCode(ctx context.Context, path, prompt string, result any) 
 				return err
 			}
 		}
-		err = d.client.call(ctx, http.MethodPost, path, d.name, request, result)
+		// A code that was sent may be spent: Ctrl-C waits for the answer, so that the
+		// person is told what is true.
+		err = d.client.call(context.WithoutCancel(ctx), http.MethodPost, path, d.name, request, result)
+		d.recoverySpent = err == nil && isRecoveryCode(request.Code)
 		switch {
-		case ctx.Err() != nil: // what is offered changes nothing
+		case ctx.Err() != nil: // what is offered changes nothing else
 			return errAbandoned
 		case refusedWith(err, control.ProblemCodeWanted) && prompt == "": // it became active this moment
 			prompt = d.texts.CurrentOr()
@@ -72,4 +78,9 @@ func (d *dialogue) byCode(ctx context.Context, path, prompt string, result any) 
 		}
 	}
 	return errRefused
+}
+
+func isRecoveryCode(typed string) bool {
+	code, err := totp.ParseLongCode(totp.NewTyped(typed))
+	return err == nil && code.Kind() == totp.Recovery
 }

@@ -23,7 +23,7 @@ func TestThePagesQuoteTheTexts(t *testing.T) {
 		mustActivate, texts.MayActivate(30), texts.OfferPrompt(), texts.ScanQR(), secretByHand, texts.ConfirmPrompt(6), texts.NoPicture(),
 		texts.NotConfirmed(), texts.Activated(), texts.Abandoned(), texts.StillNot(), texts.ActivatedElsewhere(), texts.CurrentOr(), texts.PictureFile("./qr.png"),
 		texts.RecoveryOffer(), texts.RecoveryHead(), texts.RecoveryTime(), texts.RecoveryProve(3), texts.RecoveryWrong(3), texts.RecoveryKept(), texts.RecoveryLater(),
-		texts.RecoveryLeft(7), texts.RecoveryFew(), texts.NewPhoneOffer(), newPhone, texts.NotNow(),
+		texts.RecoveryLeft(7), texts.RecoveryFew(), texts.NewPhoneOffer(), newPhone, texts.NotNow(), texts.RecoverySpent(),
 		texts.AskHelpdesk(), texts.IssuedOffer(), texts.IssuedPrompt(), texts.IssuedRefused(), texts.OnceUsed(),
 		texts.NewsWrong(47, "203.0.113.9", at), texts.NewsRefused(2, "203.0.113.9", at), texts.NewsGuessed(), texts.NewsChanged(),
 		texts.Changed("recovery-used", "127.0.0.1", at.Add(19*time.Minute)),

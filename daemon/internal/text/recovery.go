@@ -29,6 +29,10 @@ func (t Texts) NewPhoneOffer() string { return t.fill(t.set.newPhoneOffer) }
 // NotNow ends the activation of a new phone that did not come about.
 func (t Texts) NotNow() string { return t.fill(t.set.notNow) }
 
+// RecoverySpent ends the activation of a new phone that did not come about, and
+// that a recovery code had led to.
+func (t Texts) RecoverySpent() string { return t.fill(t.set.recoverySpent) }
+
 // CurrentOr asks for what entitles to a new phone.
 func (t Texts) CurrentOr() string { return t.fill(t.set.currentOr) }
 

@@ -44,6 +44,7 @@ type set struct {
 	newPhone           string
 	newPhoneOffer      string
 	notNow             string
+	recoverySpent      string
 	currentOr          string
 	issuedPrompt       string
 	recoveryOffer      string
@@ -153,6 +154,7 @@ var sets = map[Language]set{
 			"Gambar tidak terbaca? Ketik ? lalu Enter.",
 		newPhoneOffer: "HP hilang atau diganti? Aktifkan HP yang baru sekarang: ketik y lalu Enter (Enter saja = nanti): ",
 		notNow:        "HP yang lama tetap berlaku.",
+		recoverySpent: "Aktivasi tidak jadi; HP yang lama tetap berlaku. Kode cadangan yang tadi diketik sudah terpakai: coret di kertas. Kalau sudah dipindai, hapus entri itu di HP baru.",
 		currentOr:     `Security Code dari HP yang lama (entri "{entry}"), atau kode cadangan: `,
 		issuedPrompt:  "Kode aktivasi dari Helpdesk LPSE{contact}: ",
 
@@ -262,6 +264,7 @@ var sets = map[Language]set{
 			"Picture unreadable? Type ? and Enter.",
 		newPhoneOffer: "Phone lost or replaced? Activate the new one now: type y and Enter (Enter alone = later): ",
 		notNow:        "The old phone goes on working.",
+		recoverySpent: "Not activated; the old phone goes on working. The recovery code that was typed is used: cross it out. If you scanned already, delete that entry in the new phone.",
 		currentOr:     `Security Code of the old phone (entry "{entry}"), or a recovery code: `,
 		issuedPrompt:  "Activation code from the LPSE helpdesk{contact}: ",
 
