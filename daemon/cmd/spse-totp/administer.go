@@ -81,6 +81,9 @@ func (a *app) administer(ctx context.Context, method, path, name, done string, b
 	if err := a.client().call(ctx, method, path, name, body, &account); err != nil {
 		return err
 	}
+	if account.Name == "" {
+		return otherVersion()
+	}
 	if a.json {
 		return a.printJSON(account)
 	}

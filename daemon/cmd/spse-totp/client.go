@@ -69,6 +69,12 @@ func (c *client) call(ctx context.Context, method, path, name string, body, resu
 	return nil
 }
 
+// otherVersion is for an answer in which the chief thing is missing. What was asked
+// is done all the same.
+func otherVersion() error {
+	return failed("the daemon's answer is of another version", "it did what was asked: spse-totp status shows it; then upgrade what is older, and: systemctl restart spse-totpd")
+}
+
 func newRequest(ctx context.Context, method, path, name string, body any) (*http.Request, error) {
 	target := url.URL{Scheme: "http", Host: "localhost", Path: path} // the host is for HTTP's sake
 	if name != "" {

@@ -40,7 +40,7 @@ an emergency. Reason and letter stand in the journal, for the auditor.`,
 	c.RunE = func(c *cobra.Command, args []string) error {
 		request.ValidSeconds = int64(time.Duration(valid) / time.Second)
 		request.By = host.Users{}.LoggedInAs(c.Context())
-		issued, err := a.requestCode(c.Context(), control.PathIssue, args[0], request)
+		issued, err := a.client().requestCode(c.Context(), control.PathIssue, args[0], request)
 		if err != nil {
 			return err
 		}
@@ -76,8 +76,11 @@ func (v *validity) Set(given string) error {
 }
 
 // requestCode makes a request that is answered by an issued code.
-func (a *app) requestCode(ctx context.Context, path, name string, body any) (issued control.Issued, err error) {
-	err = a.client().call(ctx, http.MethodPost, path, name, body, &issued)
+func (c *client) requestCode(ctx context.Context, path, name string, body any) (issued control.Issued, err error) {
+	err = c.call(ctx, http.MethodPost, path, name, body, &issued)
+	if err == nil && issued.Code == "" {
+		err = otherVersion()
+	}
 	return issued, err
 }
 

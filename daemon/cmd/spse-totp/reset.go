@@ -52,7 +52,7 @@ helpdesk may not reset itself, root, or an administrator.`,
 			return a.resetByConversation(c.Context())
 		}
 		why.By = host.Users{}.LoggedInAs(c.Context())
-		issued, err := a.requestCode(c.Context(), control.PathReset, args[0], why)
+		issued, err := a.client().requestCode(c.Context(), control.PathReset, args[0], why)
 		if err != nil {
 			return err
 		}
@@ -104,10 +104,10 @@ func (d *dialogue) reset(ctx context.Context) error {
 	if err := d.sure(ctx); err != nil {
 		return err
 	}
-	var issued control.Issued
 	// Once asked it may be done: Ctrl-C waits for the answer, so that the clerk is
 	// told what is true.
-	if err := d.client.call(context.WithoutCancel(ctx), http.MethodPost, control.PathReset, d.name, why, &issued); err != nil {
+	issued, err := d.client.requestCode(context.WithoutCancel(ctx), control.PathReset, d.name, why)
+	if err != nil {
 		return err
 	}
 	return printIssued(d.person.out, issued)
