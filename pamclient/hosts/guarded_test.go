@@ -149,8 +149,11 @@ func TestAPhoneFourMinutesBehind(t *testing.T) {
 	if err := logIn(portPassword, p.Name, answers(stage.Password, shows(8))); err != nil {
 		t.Errorf("the next code: %v", err)
 	}
-	if err := status(t, p.Name).advises("HP terlambat 4"); err != nil {
+	if err := status(t, p.Name).advises("HP terlambat 4 menit"); err != nil {
 		t.Error(err)
+	}
+	if said := string(must(exec.Command(cli(t), "status", p.Name).Output())); !strings.Contains(said, "drift           phone is 4 min behind\n") {
+		t.Errorf("status says\n%s", said)
 	}
 	if err := logIn(portPassword, p.Name, answers(stage.Password, shows(7))); err != nil {
 		t.Errorf("the next login: %v", err)

@@ -27,6 +27,9 @@ func asUser(uid int, name string, args ...string) (string, error) {
 func cli(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(stage.Dir, "spse-totp")
+	if _, err := os.Stat(path); err == nil {
+		return path // somebody may be running it
+	}
 	if err := os.WriteFile(path, must(os.ReadFile("../../build/spse-totp")), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,15 @@ import (
 
 // restart ends the daemon by a signal and starts it again, as systemd would.
 func (f *fleet) restart(signal os.Signal) error {
+	return f.whileStopped(signal, func() error { return nil })
+}
+
+// whileStopped is restart with something done in between.
+func (f *fleet) whileStopped(signal os.Signal, do func() error) error {
 	if err := f.daemon.End(signal); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
 		return err
 	}
 	binaries, err := filepath.Abs("../../build")

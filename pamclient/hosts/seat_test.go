@@ -159,7 +159,10 @@ func guess(t *testing.T, p *people.Person, times int) {
 // standing is what root reads of an account.
 type standing struct {
 	Active       bool
+	Version      uint64
 	Guarded      bool
+	GuardedUntil *time.Time `json:"guarded_until"`
+	Locked       bool
 	Failures     int
 	DriftSeconds int `json:"drift_seconds"`
 	RecoveryLeft int `json:"recovery_left"`

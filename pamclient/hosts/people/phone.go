@@ -26,6 +26,34 @@ type Person struct {
 
 	mu    sync.Mutex // protects what follows
 	spent totp.Step
+	ahead time.Duration // of the machine's clock
+}
+
+// now is the step that the phone is in. p.mu is held.
+func (p *Person) now() totp.Step { return p.Key.Params.StepAt(time.Now().Add(p.ahead)) }
+
+// Wait has time pass for the phone, as clockjump.Jump does for the host.
+func (p *Person) Wait(by time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spent -= totp.Step(by / p.Key.Params.Period)
+}
+
+// LeaveBehind has the host's clock jump ahead of the phone by so much, as
+// clockjump.Jump has it jump.
+func (p *Person) LeaveBehind(by time.Duration) {
+	p.Wait(by)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ahead -= by
+}
+
+// Shows is the code on the phone's screen, used or not.
+func (p *Person) Shows() (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	code, err := totp.CodeAt(p.Key.Secret, p.Key.Params, p.now())
+	return code.Reveal(), err
 }
 
 // Code is a right code not used yet: of the present step or of the next, which
@@ -34,7 +62,7 @@ type Person struct {
 func (p *Person) Code() (code string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.Key.Params.StepAt(time.Now())
+	now := p.now()
 	step := max(p.spent+1, now)
 	if step > now+1 {
 		return "", false
