@@ -99,6 +99,7 @@ type office struct {
 
 	mu    sync.Mutex
 	typed []string // codes; protected by mu
+	taken int      // newcomers
 }
 
 func open(suite string, number int) (*office, error) {

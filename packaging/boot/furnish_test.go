@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"spse-totp/pamclient/hosts/stage"
@@ -19,6 +20,7 @@ const (
 const (
 	accounts     = 400 // a code works once: so many that there is always one left
 	notActivated = "siti"
+	clerk        = "juru" // of the helpdesk
 	firstUID     = 30000
 	daemonUID    = 900
 )
@@ -27,6 +29,15 @@ func names() []string {
 	var all []string
 	for i := range accounts {
 		all = append(all, fmt.Sprintf("budi%03d", i))
+	}
+	return all
+}
+
+// newcomers never were active, but for the test that takes them.
+func newcomers() []string {
+	var all []string
+	for i := range 40 {
+		all = append(all, fmt.Sprintf("siti%02d", i))
 	}
 	return all
 }
@@ -120,14 +131,14 @@ func sshdConfig(root string) string {
 func addUsers(root string) error {
 	passwd := fmt.Sprintf("spse-totp:x:%d:%[1]d::%s:/usr/sbin/nologin\n", daemonUID, state)
 	shadow := "spse-totp:!:19000::::::\n"
-	for i, name := range append([]string{notActivated}, names()...) {
+	for i, name := range slices.Concat([]string{notActivated}, names(), newcomers(), []string{clerk}) {
 		passwd += fmt.Sprintf("%s:x:%d:%d::/:/bin/sh\n", name, firstUID+i, firstUID)
 		shadow += fmt.Sprintf("%s:%s:19000:0:99999:7:::\n", name, hash)
 	}
 	for path, more := range map[string]string{
 		"/etc/passwd": passwd,
 		"/etc/shadow": shadow,
-		"/etc/group":  fmt.Sprintf("spse-totp:x:%d:\nlpse:x:%d:\n", daemonUID, firstUID),
+		"/etc/group":  fmt.Sprintf("spse-totp:x:%d:\nlpse:x:%d:\nhelpdesk:x:%d:%s\n", daemonUID, firstUID, firstUID-1, clerk),
 	} {
 		file, err := os.OpenFile(filepath.Join(root, path), os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {

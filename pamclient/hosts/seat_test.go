@@ -108,20 +108,7 @@ func (s *seat) isIn() {
 // answersAll answers password and code, presses Enter at offers, and keeps all
 // that it reads.
 func answersAll(read *string, code string) ssh.AuthMethod {
-	return ssh.KeyboardInteractive(func(_, instruction string, questions []string, _ []bool) ([]string, error) {
-		*read += instruction + strings.Join(questions, "")
-		said := make([]string, len(questions))
-		for i, question := range questions {
-			switch {
-			case people.IsOffer(question):
-			case people.IsCodePrompt(question):
-				said[i] = code
-			default:
-				said[i] = stage.Password
-			}
-		}
-		return said, nil
-	})
+	return people.AnswersAll(read, stage.Password, code)
 }
 
 // newPerson takes somebody who never was active, and activates.
@@ -159,7 +146,6 @@ func guess(t *testing.T, p *people.Person, times int) {
 // standing is what root reads of an account.
 type standing struct {
 	Active       bool
-	Version      uint64
 	Guarded      bool
 	GuardedUntil *time.Time `json:"guarded_until"`
 	Locked       bool

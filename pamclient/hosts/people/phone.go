@@ -166,6 +166,28 @@ func ActivateBy(control *http.Client, name string, steps ...totp.Step) (*Person,
 	return p, post(control, "activation", name, map[string]any{"handle": offer.Handle, "codes": codes}, nil)
 }
 
+// MakeRecovery makes recovery codes for somebody who is active, by a code of the
+// phone, and returns them.
+func MakeRecovery(control *http.Client, p *Person) (codes []string, err error) {
+	code, ok := p.Code()
+	if !ok {
+		return nil, errors.New("no code is left")
+	}
+	var offer struct {
+		Codes  []string `json:"codes"`
+		Asked  int      `json:"asked"`
+		Handle string   `json:"handle"`
+	}
+	if err := post(control, "recovery/offer", p.Name, map[string]any{"code": code}, &offer); err != nil {
+		return nil, err
+	}
+	if offer.Asked < 1 || offer.Asked > len(offer.Codes) {
+		return nil, fmt.Errorf("%d codes, and number %d is asked for", len(offer.Codes), offer.Asked)
+	}
+	proof := map[string]any{"handle": offer.Handle, "code": offer.Codes[offer.Asked-1]}
+	return offer.Codes, post(control, "recovery", p.Name, proof, nil)
+}
+
 func post(control *http.Client, what, name string, body, into any) error {
 	b, err := json.Marshal(body)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -94,6 +95,24 @@ func AtTheCode(password string, typeCode func() (string, error)) ssh.AuthMethod 
 				}
 			}
 			said = append(said, typed)
+		}
+		return said, nil
+	})
+}
+
+// AnswersAll is Answers, and keeps all that the person reads.
+func AnswersAll(read *string, password, code string) ssh.AuthMethod {
+	return ssh.KeyboardInteractive(func(_, instruction string, questions []string, _ []bool) ([]string, error) {
+		*read += instruction + strings.Join(questions, "")
+		said := make([]string, len(questions))
+		for i, question := range questions {
+			switch {
+			case IsOffer(question):
+			case IsCodePrompt(question):
+				said[i] = code
+			default:
+				said[i] = password
+			}
 		}
 		return said, nil
 	})
