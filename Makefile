@@ -1,4 +1,4 @@
-# make, make test, make demo, make bench: see README.md.
+# make, make deb, make test, make demo, make bench: see README.md.
 #
 # As root, all that writes into the tree runs as the tree's owner, so that
 # nothing in it becomes root's.
@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 1
 PROGRAMS := build/spse-totpd build/spse-totp
 BUILT    := $(PROGRAMS) build/pam_spse_totp.so
 
-.PHONY: all build programs module test test-long flaws demo bench clean
+.PHONY: all build programs module deb test test-long flaws demo bench clean
 all: build
 build:
 	@[ -n "$(GO)" ] || exit 1 # find-go said why
@@ -18,15 +18,21 @@ build:
 programs: $(PROGRAMS)
 module: build/pam_spse_totp.so
 
-# The programs hold no C: they run on any Debian, and nothing but the kernel is
-# under them.
+# The programs hold no C: they run on any Debian, and only the kernel and, since
+# they are built to be loaded anywhere (PIE), the loader is under them.
 $(PROGRAMS): build/%: always
 	@mkdir -p build
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $@ ./daemon/cmd/$*
+	CGO_ENABLED=0 $(GO) build -trimpath -buildmode=pie -ldflags='-s -w' -o $@ ./daemon/cmd/$*
 .PHONY: always
 always:
 
 include pamclient/module.mk
+
+# build/spse-totp_*_amd64.deb; make deb VERSION=... makes another of the same.
+deb:
+	@[ -n "$(GO)" ] || exit 1
+	@packaging/dependencies deb
+	@$(AS_OWNER) packaging/build-deb $(GO) build $(VERSION)
 
 test:
 	@GO=$(GO) packaging/test/run short
