@@ -122,6 +122,28 @@ func TestLockedUntilARecoveryCode(t *testing.T) {
 	}
 }
 
+// A right code that was noted before the account was locked leaves no way in: the
+// next one is no second of two.
+func TestLockedBetweenTwoCodes(t *testing.T) {
+	a := activated(t)
+	o := Offer{Secret: a.Phone.Secret, Params: a.Phone.Params}
+	try := func(from Source, after time.Duration, off int, want Reason) {
+		t.Helper()
+		now := noon.Add(after)
+		var outcome Outcome
+		if a, outcome = Attempt(a, Try{Typed: codeOf(t, o, now, off), Source: from, Now: now}, Limits{LockAfter: 12}); outcome.Reason != want {
+			t.Fatalf("%v, want %v", outcome.Reason, want)
+		}
+	}
+	for range 10 {
+		try(abroad, 0, 500, Wrong)
+	}
+	try(office, 0, 0, Noted)
+	try(abroad, 0, 500, Wrong)
+	try(abroad, 0, 500, Wrong)
+	try(office, 30*time.Second, 0, Locked)
+}
+
 // An hour in which the clock is a year ahead locks nobody out once it is right:
 // two codes in a row let in. Where the office locks, those codes were wrong ones
 // like any others, and a code of the helpdesk is the way back for who has no
