@@ -39,18 +39,8 @@ func Jump(ctx context.Context, keyset []byte, database string, by time.Duration)
 	if err != nil {
 		return err
 	}
-	s := store.New(opener(database), sealer, silent{})
+	s := store.New(sqlite.At(database), sealer, store.Unwatched{})
 	return errors.Join(moveAll(ctx, s, by), s.Close())
-}
-
-func opener(path string) store.Opener {
-	return func(ctx context.Context, firstMark []byte) (store.Engine, bool, error) {
-		engine, made, err := sqlite.Open(ctx, path, firstMark)
-		if err != nil {
-			return nil, false, err
-		}
-		return engine, made, nil
-	}
 }
 
 func moveAll(ctx context.Context, s *store.Store, by time.Duration) error {
@@ -113,15 +103,3 @@ func back(t time.Time, by time.Duration) time.Time {
 	}
 	return t.Add(-by)
 }
-
-// silent: whatever fails is returned as an error as well.
-type silent struct{}
-
-var _ store.Watch = silent{}
-
-func (silent) Made()                      {}
-func (silent) Failed(error)               {}
-func (silent) Healed()                    {}
-func (silent) Tampered(account.ID, error) {}
-func (silent) ClockBehind(time.Duration)  {}
-func (silent) ClockRight()                {}

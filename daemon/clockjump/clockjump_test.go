@@ -9,6 +9,7 @@ import (
 	"spse-totp/daemon/internal/account"
 	"spse-totp/daemon/internal/seal"
 	"spse-totp/daemon/internal/store"
+	"spse-totp/daemon/internal/store/sqlite"
 	"spse-totp/totp"
 )
 
@@ -96,7 +97,7 @@ func TestJump(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0).UTC()
 	with := func(use func(*store.Store) error) {
 		t.Helper()
-		s := store.New(opener(path), sealer, silent{})
+		s := store.New(sqlite.At(path), sealer, store.Unwatched{})
 		if err := use(s); err != nil {
 			t.Fatal(err)
 		}

@@ -159,11 +159,7 @@ func databaseIn(dir string) store.Opener {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, false, err
 		}
-		engine, made, err := sqlite.Open(ctx, filepath.Join(dir, config.DatabaseFile), firstMark)
-		if err != nil {
-			return nil, false, err // and not a nil *Engine in an interface
-		}
-		return engine, made, nil
+		return sqlite.At(filepath.Join(dir, config.DatabaseFile))(ctx, firstMark)
 	}
 }
 

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,16 +12,6 @@ import (
 	"spse-totp/daemon/protocol"
 	"spse-totp/totp"
 )
-
-// deaf is a store.Watch that nothing is told to.
-type deaf struct{}
-
-func (deaf) Made()                      {}
-func (deaf) Failed(error)               {}
-func (deaf) Healed()                    {}
-func (deaf) Tampered(account.ID, error) {}
-func (deaf) ClockBehind(time.Duration)  {}
-func (deaf) ClockRight()                {}
 
 // onDisk moves the desk's accounts to a real store.
 func (d *desk) onDisk(t *testing.T) *store.Store {
@@ -36,13 +25,7 @@ func (d *desk) onDisk(t *testing.T) *store.Store {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "accounts.db")
-	s := store.New(func(ctx context.Context, mark []byte) (store.Engine, bool, error) {
-		engine, made, err := sqlite.Open(ctx, path, mark)
-		if err != nil {
-			return nil, false, err // not a nil *Engine
-		}
-		return engine, made, nil
-	}, sealer, deaf{})
+	s := store.New(sqlite.At(path), sealer, store.Unwatched{})
 	t.Cleanup(func() { _ = s.Close() })
 	for id, a := range d.accounts.accounts {
 		if _, _, err := s.Update(t.Context(), id, func(before account.Account) (account.Account, account.Outcome) {

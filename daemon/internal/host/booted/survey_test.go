@@ -23,31 +23,12 @@ import (
 	"spse-totp/daemon/internal/host"
 	"spse-totp/packaging/boot/machine"
 	"spse-totp/pamclient/hosts/people"
-	"spse-totp/pamclient/hosts/stage"
 )
 
 // suites are the releases; SPSE_TOTP_BOOT_SUITES may name others.
-var suites = []string{"bookworm", "trixie"}
+var suites = machine.Suites("bookworm", "trixie")
 
-func init() {
-	if given := strings.Fields(os.Getenv("SPSE_TOTP_BOOT_SUITES")); len(given) > 0 {
-		suites = given
-	}
-}
-
-func TestMain(m *testing.M) {
-	if os.Getuid() != 0 {
-		fmt.Println("left out: booting a Debian needs root: sudo make test")
-		os.Exit(0)
-	}
-	for _, suite := range suites { // the stage has no network to build them from
-		if _, err := machine.Tree(suite); err != nil {
-			fmt.Fprintln(os.Stderr, "error:", err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(stage.Main(func() int { return withOffices(m) }))
-}
+func TestMain(m *testing.M) { machine.Main(suites, func() int { return withOffices(m) }) }
 
 // offices are machines as Debian installs them, with people.
 var offices []*office

@@ -57,14 +57,14 @@ func populate(ctx context.Context, keyset, database string, lines io.Reader) err
 	if err != nil {
 		return fmt.Errorf("keyset %s: %w", keyset, err)
 	}
-	accounts := store.New(opener(database), sealer, silent{})
+	accounts := store.New(opener(database), sealer, store.Unwatched{})
 	return errors.Join(fill(ctx, accounts, lines), accounts.Close())
 }
 
 // opener makes the database, and opens none that is there already.
 func opener(path string) store.Opener {
 	return func(ctx context.Context, firstMark []byte) (store.Engine, bool, error) {
-		engine, made, err := sqlite.Open(ctx, path, firstMark)
+		engine, made, err := sqlite.At(path)(ctx, firstMark)
 		if err != nil {
 			return nil, false, err
 		}
@@ -74,18 +74,6 @@ func opener(path string) store.Opener {
 		return engine, true, nil
 	}
 }
-
-// silent: whatever fails is returned as an error as well.
-type silent struct{}
-
-var _ store.Watch = silent{}
-
-func (silent) Made()                      {}
-func (silent) Failed(error)               {}
-func (silent) Healed()                    {}
-func (silent) Tampered(account.ID, error) {}
-func (silent) ClockBehind(time.Duration)  {}
-func (silent) ClockRight()                {}
 
 // fill adds an account for each line.
 func fill(ctx context.Context, accounts *store.Store, lines io.Reader) error {

@@ -48,9 +48,7 @@ func TestPopulatedAccountsLogIn(t *testing.T) {
 	if err := populate(context.Background(), keyset, database, strings.NewReader(lines.String())); err != nil {
 		t.Fatal(err)
 	}
-	made := store.New(func(ctx context.Context, firstMark []byte) (store.Engine, bool, error) {
-		return sqlite.Open(ctx, database, firstMark)
-	}, must(seal.New(must(os.ReadFile(keyset)))), silent{})
+	made := store.New(sqlite.At(database), must(seal.New(must(os.ReadFile(keyset)))), store.Unwatched{})
 	t.Cleanup(func() { _ = made.Close() })
 	now := time.Now()
 	params := totp.DefaultParams()

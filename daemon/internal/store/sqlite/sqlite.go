@@ -44,6 +44,17 @@ type Engine struct {
 
 var _ store.Engine = (*Engine)(nil)
 
+// At opens the database at path, as Open does.
+func At(path string) store.Opener {
+	return func(ctx context.Context, firstMark []byte) (store.Engine, bool, error) {
+		engine, made, err := Open(ctx, path, firstMark)
+		if err != nil {
+			return nil, false, err // and not a nil *Engine in an interface
+		}
+		return engine, made, nil
+	}
+}
+
 // Open opens the database at path, checks it, and brings its schema up to
 // date. Where there is none it makes one with firstMark in it, and says so. It
 // holds the file's lock till Close or the end of the process: one daemon per
