@@ -20,7 +20,6 @@ import (
 
 	"spse-totp/packaging/boot/machine"
 	"spse-totp/pamclient/hosts/people"
-	"spse-totp/pamclient/hosts/stage"
 )
 
 const (
@@ -35,31 +34,11 @@ const (
 	hang = 45 * time.Second
 )
 
-func suites() []string {
-	if given := strings.Fields(os.Getenv("SPSE_TOTP_BOOT_SUITES")); len(given) > 0 {
-		return given
-	}
-	if os.Getenv("SPSE_TOTP_LONG") != "" {
-		return []string{"bookworm", "trixie"}
-	}
-	return []string{"bookworm"}
-}
-
 // offices are the booted machines.
 var offices []*office
 
 func TestMain(m *testing.M) {
-	if os.Getuid() != 0 {
-		fmt.Println("left out: booting a Debian needs root: sudo make test")
-		os.Exit(0)
-	}
-	for _, suite := range suites() { // the stage has no network to build them from
-		if _, err := machine.Tree(suite); err != nil {
-			fmt.Fprintln(os.Stderr, "error:", err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(stage.Main(func() int { return withOffices(m) }))
+	machine.Main(machine.ShortOrLong(), func() int { return withOffices(m) })
 }
 
 func withOffices(m *testing.M) (code int) {
@@ -71,7 +50,7 @@ func withOffices(m *testing.M) (code int) {
 			}
 		}
 	}()
-	for number, suite := range suites() {
+	for number, suite := range machine.ShortOrLong() {
 		o, err := open(suite, number)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "error:", err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"spse-totp/packaging/boot/machine"
 	"spse-totp/pamclient/hosts/stage"
 )
 
@@ -85,7 +86,7 @@ func furnish(root string) error {
 	files := map[string]string{
 		config:                             "contact = \"0291-0000\"\n",
 		"/etc/ssh/sshd_config.d/boot.conf": sshdConfig(root),
-		"/etc/hosts":                       "127.0.0.1 localhost " + strings.Join(suites(), " ") + "\n",
+		"/etc/hosts":                       "127.0.0.1 localhost " + strings.Join(machine.ShortOrLong(), " ") + "\n",
 		"/etc/sudoers.d/boot":              "%lpse ALL=(ALL) ALL\n",
 	}
 	for _, service := range []string{"sshd", "sudo", "su"} {

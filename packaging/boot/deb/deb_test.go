@@ -16,7 +16,6 @@ import (
 
 	"spse-totp/packaging/boot/machine"
 	"spse-totp/pamclient/hosts/people"
-	"spse-totp/pamclient/hosts/stage"
 )
 
 // Everybody's password, and its hash.
@@ -25,34 +24,12 @@ const (
 	hash     = "$6$boot$0P.Gd6Ld8HvVYNAROKnwIYtEhI7/p/pDbMCk5Gg4zMG4/UMo6byzql5zYgIq6JcztyqWATlQS5PK3Tu6xA7Bs/"
 )
 
-func suites() []string {
-	if given := strings.Fields(os.Getenv("SPSE_TOTP_BOOT_SUITES")); len(given) > 0 {
-		return given
-	}
-	if os.Getenv("SPSE_TOTP_LONG") != "" {
-		return []string{"bookworm", "trixie"}
-	}
-	return []string{"bookworm"}
-}
-
-func TestMain(m *testing.M) {
-	if os.Getuid() != 0 {
-		fmt.Println("left out: booting a Debian needs root: sudo make test")
-		os.Exit(0)
-	}
-	for _, suite := range suites() { // the stage has no network to build them from
-		if _, err := machine.Tree(suite); err != nil {
-			fmt.Fprintln(os.Stderr, "error:", err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(stage.Main(m.Run))
-}
+func TestMain(m *testing.M) { machine.Main(machine.ShortOrLong(), m.Run) }
 
 // everywhere runs a test on a machine of each release, on which nothing of ours is.
 func everywhere(t *testing.T, test func(t *testing.T, o *office)) {
 	t.Helper()
-	for number, suite := range suites() {
+	for number, suite := range machine.ShortOrLong() {
 		t.Run(suite, func(t *testing.T) {
 			m, err := machine.Boot(suite, number, withPeople)
 			if err != nil {
