@@ -152,7 +152,6 @@ type standing struct {
 	Failures     int
 	DriftSeconds int `json:"drift_seconds"`
 	RecoveryLeft int `json:"recovery_left"`
-	AcceptedAt   time.Time
 	Advice       []string
 	Refusals     []struct {
 		Reason, Source string

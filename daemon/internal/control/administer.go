@@ -111,6 +111,9 @@ func (s *Service) issued(r request, a account.Account, g grant, warned []string)
 	if a.Disabled {
 		shown.Says = append(shown.Says, texts.Disabled(r.name))
 	}
+	if s.Accounts.ClockBehind(s.Now()) && !g.once {
+		shown.Says = append(shown.Says, texts.ClockBehind())
+	}
 	shown.Says = append(shown.Says, warned...)
 	shown.Says = append(shown.Says, texts.ReadOut(shown.Until, g.once))
 	return shown

@@ -46,6 +46,29 @@ func TestAClockThatIsBehindRefusesCodes(t *testing.T) {
 	})
 }
 
+// Who reads a code out that leads to a new phone is told that none can be activated
+// now, which does not concern a code for one login.
+func TestTheClerkIsToldThatTheClockIsBehind(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *desk) {
+		d.activate(budi, "budi")
+		told := func(issued Issued) bool { return strings.Contains(issued.Says[0], "spse-totp clock accept") }
+		why := Justification{Reason: "HP hilang"}
+		if issued := good[Issued](d, clerk, postReset, "budi", why); told(issued) {
+			t.Errorf("told of a clock that is right: %q", issued.Says)
+		}
+		d.accounts.mark = time.Now().Add(time.Hour)
+		if issued := good[Issued](d, clerk, postReset, "budi", why); !told(issued) {
+			t.Errorf("after a reset: %q", issued.Says)
+		}
+		if issued := good[Issued](d, clerk, postIssue, "budi", IssueRequest{Justification: why, ValidSeconds: 60}); !told(issued) {
+			t.Errorf("after an issue: %q", issued.Says)
+		}
+		if issued := good[Issued](d, root, postIssue, "budi", IssueRequest{Justification: why, ValidSeconds: 60, Once: true}); told(issued) {
+			t.Errorf("for one login: %q", issued.Says)
+		}
+	})
+}
+
 // Root says that the clock is right, and the journal tells who did.
 func TestAcceptingTheClock(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *desk) {

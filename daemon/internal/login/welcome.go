@@ -89,14 +89,15 @@ func (s *Service) offerWhatIsDue(ctx context.Context, c *conversation, j judged)
 }
 
 // offerNewPhone is for who is in by a recovery code, and most likely has lost the
-// phone. The old one goes on working until a code of the new one was right.
+// phone. The old one goes on working until a code of the new one was right, which
+// none can be while the host's clock is behind: then it is the way in, and no more.
 func (s *Service) offerNewPhone(ctx context.Context, c *conversation, a account.Account) error {
 	texts := s.texts()
 	left := texts.RecoveryLeft(a.Recovery.Left())
 	if a.Recovery.Left() < fewCodes {
 		left += " " + texts.RecoveryFew()
 	}
-	if err := c.show(left, protocol.StyleInfo); err != nil || withinSession[c.start.Service] {
+	if err := c.show(left, protocol.StyleInfo); err != nil || withinSession[c.start.Service] || s.Accounts.ClockBehind(s.Now()) {
 		return err
 	}
 	now, err := c.wants(texts.NewPhoneOffer())
