@@ -1,6 +1,7 @@
 package pamclient
 
 import (
+	"errors"
 	"net"
 	"os"
 	"slices"
@@ -246,16 +247,26 @@ func leaveSocket(t *testing.T, path string) {
 	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: path, Net: "unixpacket"})
 	must(t, err)
 	listener.SetUnlinkOnClose(false)
-	closeHere(t, listener)
+	closeForGood(t, listener)
 }
 
-// closeHere closes the listener while no program is being started: a child has
-// a copy of it between fork and exec, and with that copy it would go on taking
-// connections, and drop them a moment later.
-func closeHere(t *testing.T, listener *net.UnixListener) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
+// closeForGood closes the listener, and returns once nobody holds a copy of it: a
+// child that is being started does till some time after its exec, later than
+// syscall.ForkLock is let go, and with that copy it would go on taking connections,
+// and drop them a moment later. The file stays.
+func closeForGood(t *testing.T, listener *net.UnixListener) {
+	t.Helper()
+	path := listener.Addr().String()
 	must(t, listener.Close())
+	for {
+		conn, err := net.Dial("unixpacket", path)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return
+		}
+		must(t, err)
+		must(t, conn.Close())
+		time.Sleep(time.Millisecond) // nothing tells of the end of an exec
+	}
 }
 
 func TestFullBacklog(t *testing.T) {
@@ -474,7 +485,7 @@ func TestReconnectWaitsForTheSocket(t *testing.T) {
 				p.start()
 				p.prompt(prompt)
 				d.untilPaused()
-				closeHere(t, listener)
+				closeForGood(t, listener)
 				between(t, l.socket)
 				p.close()
 				d.goOn()
